@@ -1,0 +1,121 @@
+//! Similarity maps: scores of the patch grid at the original size, their peak, and masks at a threshold.
+
+mod axis;
+mod outline;
+mod sigmoid;
+mod upsample;
+
+use ndarray::{Array2, ArrayView2, ArrayViewMut2};
+use serde::Serialize;
+
+pub(crate) use self::axis::Span;
+pub(crate) use self::outline::Outline;
+pub use self::sigmoid::sigmoid;
+pub(crate) use self::upsample::upsample;
+use crate::error::{Error, ErrorKind, Result};
+
+/// Similarity of a sentence with every pixel of a radiograph, in \[0, 1\], \[height, width\].
+///
+/// A similarity, not a chance of disease. The scale is the same for all images and sentences: an unrelated sentence gives a
+/// flat, low map.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SimilarityMap {
+    values: Array2<f32>,
+}
+
+/// The greatest value of a map and where it is.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Peak {
+    /// Column, from the left, in original pixels.
+    pub x: usize,
+    /// Row, from the top, in original pixels.
+    pub y: usize,
+    /// Similarity there, in \[0, 1\].
+    pub value: f32,
+}
+
+impl SimilarityMap {
+    /// `values` must not be empty: a radiograph has at least one pixel.
+    pub(crate) fn new(values: Array2<f32>) -> Self {
+        Self { values }
+    }
+
+    /// The values, \[height, width\].
+    #[must_use]
+    pub fn values(&self) -> ArrayView2<'_, f32> {
+        self.values.view()
+    }
+
+    /// The values, to change in place.
+    pub fn values_mut(&mut self) -> ArrayViewMut2<'_, f32> {
+        self.values.view_mut()
+    }
+
+    /// The values without a copy.
+    #[must_use]
+    pub fn into_values(self) -> Array2<f32> {
+        self.values
+    }
+
+    /// The least value.
+    #[must_use]
+    pub fn min(&self) -> f32 {
+        self.values.iter().copied().fold(f32::INFINITY, f32::min)
+    }
+
+    /// The greatest value.
+    #[must_use]
+    pub fn max(&self) -> f32 {
+        self.peak().value
+    }
+
+    /// The grounding point: the greatest value, the first in row-major order where there are several.
+    #[must_use]
+    pub fn peak(&self) -> Peak {
+        let start = Peak { x: 0, y: 0, value: f32::NEG_INFINITY };
+        self.values
+            .indexed_iter()
+            .fold(start, |peak, ((y, x), &value)| if value > peak.value { Peak { x, y, value } } else { peak })
+    }
+
+    /// Where the similarity is above `threshold`, \[height, width\].
+    ///
+    /// # Errors
+    /// [`ErrorKind::Argument`] unless `threshold` is in \[0, 1\].
+    pub fn mask(&self, threshold: f32) -> Result<Array2<bool>> {
+        check_threshold(threshold)?;
+        Ok(self.values.map(|&value| value > threshold))
+    }
+}
+
+/// Refuses what cannot separate similarities.
+pub(crate) fn check_threshold(threshold: f32) -> Result<()> {
+    if (0.0..=1.0).contains(&threshold) {
+        return Ok(());
+    }
+    Err(Error::new(ErrorKind::Argument, format!("a threshold from 0 to 1 expected, {threshold} found")))
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use ndarray::array;
+
+    #[test]
+    fn the_first_of_equal_peaks_wins() {
+        let map = SimilarityMap::new(array![[0.1, 0.9, 0.2], [0.9, 0.3, 0.9]]);
+        assert_eq!(map.peak(), Peak { x: 1, y: 0, value: 0.9 });
+        assert_eq!((map.min(), map.max()), (0.1, 0.9));
+    }
+
+    #[test]
+    fn a_mask_is_strictly_above_its_threshold() {
+        let map = SimilarityMap::new(array![[0.0, 0.5], [0.50001, 1.0]]);
+        assert_eq!(map.mask(0.5).unwrap(), array![[false, false], [true, true]]);
+        assert_eq!(map.mask(1.0).unwrap(), array![[false, false], [false, false]]);
+        for threshold in [-0.1, 1.1, f32::NAN] {
+            assert_eq!(map.mask(threshold).unwrap_err().kind(), ErrorKind::Argument);
+        }
+    }
+}

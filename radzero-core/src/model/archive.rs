@@ -1,0 +1,172 @@
+//! Many radiographs: decoding and resampling the next ones while the encoder runs.
+//!
+//! source -> workers (read, decode, resample; in order, a few ahead) -> encoder thread (in batches where that pays) ->
+//! the caller's loop (compare, maps, files). Each step runs beside the others, and waits when the next one is behind: what
+//! is held in memory does not grow with the number of images.
+
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::thread::Scope;
+
+use ndarray::Array3;
+
+use super::ordered::Ordered;
+use super::{EncodedImage, RadZero};
+use crate::error::Result;
+use crate::manifest::Precision;
+use crate::radiograph::Radiograph;
+use crate::runtime::{Cancellation, Device};
+
+/// Threads that read and decode, at most: more than the encoder keeps up with.
+const WORKERS: usize = 4;
+
+/// Encoded images that wait for the caller, at most.
+const WAITING: usize = 2;
+
+/// Images in one run on a GPU.
+const GPU_BATCH: usize = 8;
+
+/// One image of an archive.
+#[derive(Debug)]
+pub struct ArchiveImage<S> {
+    /// What it was read from.
+    pub source: S,
+    /// The decoded radiograph and its encoding, or what kept it from that.
+    pub result: Result<(Radiograph, EncodedImage)>,
+}
+
+/// The images of an archive, in the order of their sources. Dropping it ends the work.
+pub struct EncodedArchive<S>(Receiver<ArchiveImage<S>>);
+
+impl<S> Iterator for EncodedArchive<S> {
+    type Item = ArchiveImage<S>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.0.recv().ok()
+    }
+}
+
+impl<S> std::fmt::Debug for EncodedArchive<S> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("EncodedArchive").finish_non_exhaustive()
+    }
+}
+
+/// A radiograph that is ready for the encoder.
+struct Prepared<S> {
+    source: S,
+    result: Result<(Radiograph, Array3<u8>)>,
+}
+
+impl RadZero {
+    /// Encodes the radiographs that `read` makes of `sources`, which may be any number of paths, bytes or keys.
+    ///
+    /// Reading, encoding and the caller's own loop run at the same time, on threads of `scope`; each image has its own
+    /// result, so a bad one does not stop the rest. A few radiographs are held at a time. On a GPU images are encoded in
+    /// batches, with the same results. After `cancellation` the images under way are
+    /// [`Cancelled`](crate::ErrorKind::Cancelled) and the iterator ends.
+    ///
+    /// ```no_run
+    /// # use radzero_core::{Cancellation, RadZero, Radiograph};
+    /// # fn main() -> radzero_core::Result<()> {
+    /// let model = RadZero::open("models/radzero")?;
+    /// let prompts = model.encode_prompts(&["There is fibrosis"])?;
+    /// let files = ["a.png", "b.png"];
+    /// std::thread::scope(|scope| {
+    ///     let archive = model.encode_all(scope, files, |file| Radiograph::open(file), &Cancellation::new());
+    ///     for image in archive {
+    ///         match image.result.and_then(|(_, encoded)| model.compare(&encoded, &prompts)) {
+    ///             Ok(found) => println!("{}: {:.3}", image.source, found[0].probability()),
+    ///             Err(error) => eprintln!("{}: {error}", image.source),
+    ///         }
+    ///     }
+    /// });
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn encode_all<'scope, 'env, S, I>(
+        &'env self,
+        scope: &'scope Scope<'scope, 'env>,
+        sources: I,
+        read: impl Fn(&S) -> Result<Radiograph> + Send + Sync + 'scope,
+        cancellation: &Cancellation,
+    ) -> EncodedArchive<S>
+    where
+        I: IntoIterator<Item = S, IntoIter: Send + 'scope>,
+        S: Send + 'scope,
+    {
+        let batch = match (self.device, self.manifest().precision) {
+            (_, Precision::Int8) => 1,
+            (Device::Cuda(_) | Device::TensorRt(_), _) => GPU_BATCH,
+            // On a CPU nothing is gained.
+            _ => 1,
+        };
+        let workers = rayon::current_num_threads().min(WORKERS);
+        let prepared = Ordered::start(scope, sources.into_iter(), workers, workers + batch, move |source| {
+            let result = read(&source).map(|radiograph| {
+                let pixels = self.pixels(&radiograph);
+                (radiograph, pixels)
+            });
+            Prepared { source, result }
+        });
+        let (sender, receiver) = sync_channel(WAITING);
+        let cancellation = cancellation.clone();
+        scope.spawn(move || self.encode_prepared(&prepared, batch, &cancellation, &sender));
+        EncodedArchive(receiver)
+    }
+
+    /// Encodes until there is nothing left, the caller is gone, or it is cancelled.
+    fn encode_prepared<S: Send>(
+        &self,
+        prepared: &Ordered<Prepared<S>>,
+        batch: usize,
+        cancellation: &Cancellation,
+        sender: &SyncSender<ArchiveImage<S>>,
+    ) {
+        while let Some(first) = prepared.next() {
+            let more = std::iter::from_fn(|| prepared.next_ready()).take(batch - 1);
+            let images: Vec<Prepared<S>> = std::iter::once(first).chain(more).collect();
+            for image in self.encode_batch(images, cancellation) {
+                if sender.send(image).is_err() {
+                    return;
+                }
+            }
+            if cancellation.is_cancelled() {
+                return;
+            }
+        }
+    }
+
+    fn encode_batch<S>(&self, images: Vec<Prepared<S>>, cancellation: &Cancellation) -> Vec<ArchiveImage<S>> {
+        let mut pixels = Vec::with_capacity(images.len());
+        let images: Vec<(S, Result<Radiograph>)> = images
+            .into_iter()
+            .map(|image| {
+                let radiograph = image.result.map(|(radiograph, fitted)| {
+                    pixels.push(fitted);
+                    radiograph
+                });
+                (image.source, radiograph)
+            })
+            .collect();
+        let tokens = if pixels.is_empty() { None } else { Some(self.run_images(&pixels, cancellation)) };
+        let mut row = 0;
+        images
+            .into_iter()
+            .map(|(source, radiograph)| {
+                let result = radiograph.and_then(|radiograph| match &tokens {
+                    Some(Ok(tokens)) => {
+                        let encoded = self.encoded(&radiograph, tokens.index_axis(ndarray::Axis(0), row));
+                        row += 1;
+                        Ok((radiograph, encoded))
+                    }
+                    Some(Err(error)) => Err(error.again()),
+                    None => Err(crate::error::Error::new(
+                        crate::error::ErrorKind::Inference,
+                        "the image graph returned no image",
+                    )),
+                });
+                ArchiveImage { source, result }
+            })
+            .collect()
+    }
+}

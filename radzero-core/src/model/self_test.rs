@@ -1,0 +1,114 @@
+//! The stored self-test: does this machine compute what the checkpoint says?
+
+use ndarray::{Array2, ArrayView1, Axis};
+use safetensors::{Dtype, SafeTensors};
+
+use super::RadZero;
+use crate::error::{Error, ErrorKind, Result};
+use crate::manifest::self_test_pixels;
+use crate::runtime::Cancellation;
+
+/// The outcome of [`RadZero::self_test`].
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct SelfTestReport {
+    /// Largest absolute difference of a token value.
+    pub tokens: f32,
+    /// Largest absolute difference of an embedding value.
+    pub embeddings: f32,
+    /// The largest difference allowed.
+    pub tolerance: f32,
+}
+
+impl RadZero {
+    /// Runs both graphs on the stored test image and prompts and compares with the outputs that the exporter computed from
+    /// the checkpoint's own tensors by other code.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Model`] if the stored values cannot be read, [`ErrorKind::Inference`] if a difference is above the
+    /// manifest's tolerance or not a number.
+    pub fn self_test(&self) -> Result<SelfTestReport> {
+        let test = &self.manifest().self_test;
+        let stored = Stored::read(&self.directory, &test.file)?;
+        let dimensions = &self.manifest().dimensions;
+        if stored.tokens.ncols() != dimensions.hidden
+            || stored.embeddings.dim() != (test.prompts.len(), dimensions.hidden)
+            || stored.indices.iter().any(|&index| index >= dimensions.tokens())
+        {
+            return Err(Error::new(ErrorKind::Model, format!("{} does not fit the manifest's dimensions", test.file)));
+        }
+        let pixels = self_test_pixels(test.pixels_seed, dimensions.image_size).insert_axis(Axis(0));
+        let tokens = self.image.run(pixels.view(), &Cancellation::new())?;
+        self.check_tokens(tokens.view(), 1)?;
+        let found = tokens.index_axis(Axis(0), 0).select(Axis(0), &stored.indices);
+        let prompts = self.encode_prompts(&test.prompts)?;
+        let report = SelfTestReport {
+            tokens: largest(found.rows().into_iter().zip(stored.tokens.rows())),
+            embeddings: largest(prompts.iter().map(|prompt| prompt.embedding()).zip(stored.embeddings.rows())),
+            tolerance: test.tolerance,
+        };
+        // Written so that a NaN fails.
+        if report.tokens <= report.tolerance && report.embeddings <= report.tolerance {
+            return Ok(report);
+        }
+        Err(Error::new(
+            ErrorKind::Inference,
+            format!(
+                "the self-test failed: differences of at most {} expected, {} in tokens and {} in embeddings found",
+                report.tolerance, report.tokens, report.embeddings
+            ),
+        ))
+    }
+}
+
+/// Largest absolute difference; NaN if there is one.
+fn largest<'a>(pairs: impl Iterator<Item = (ArrayView1<'a, f32>, ArrayView1<'a, f32>)>) -> f32 {
+    let differences = pairs
+        .flat_map(|(found, expected)| found.into_iter().zip(expected).map(|(a, b)| (a - b).abs()).collect::<Vec<_>>());
+    differences.fold(0.0, |largest, difference| if difference.is_nan() { f32::NAN } else { largest.max(difference) })
+}
+
+struct Stored {
+    indices: Vec<usize>,
+    tokens: Array2<f32>,
+    embeddings: Array2<f32>,
+}
+
+impl Stored {
+    fn read(directory: &crate::manifest::ModelDirectory, file: &str) -> Result<Self> {
+        let path = directory.file(file);
+        let bytes = std::fs::read(&path).map_err(|source| Error::io(&path, "read", source))?;
+        let malformed =
+            |error: String| Error::new(ErrorKind::Model, format!("{} is malformed: {error}", path.display()));
+        let tensors = SafeTensors::deserialize(&bytes).map_err(|error| malformed(error.to_string()))?;
+        let view = |name: &str, dtype: Dtype| {
+            let view = tensors.tensor(name).map_err(|error| malformed(error.to_string()))?;
+            if view.dtype() != dtype {
+                return Err(malformed(format!("{name}: {dtype:?} expected, {:?} found", view.dtype())));
+            }
+            Ok(view)
+        };
+        let matrix = |name: &str| {
+            let view = view(name, Dtype::F32)?;
+            let &[rows, columns] = view.shape() else {
+                return Err(malformed(format!("{name}: two dimensions expected, {:?} found", view.shape())));
+            };
+            let values = view.data().as_chunks::<4>().0.iter().map(|&bytes| f32::from_le_bytes(bytes)).collect();
+            Array2::from_shape_vec((rows, columns), values).map_err(|error| malformed(error.to_string()))
+        };
+        let indices = view("token_indices", Dtype::I64)?;
+        let indices: Option<Vec<usize>> = indices
+            .data()
+            .as_chunks::<8>()
+            .0
+            .iter()
+            .map(|&bytes| usize::try_from(i64::from_le_bytes(bytes)).ok())
+            .collect();
+        let indices = indices.ok_or_else(|| malformed("token_indices: a negative index".into()))?;
+        let (tokens, embeddings) = (matrix("tokens")?, matrix("embeddings")?);
+        if indices.is_empty() || indices.len() != tokens.nrows() {
+            return Err(malformed(format!("{} token indices for {} rows of tokens", indices.len(), tokens.nrows())));
+        }
+        Ok(Self { indices, tokens, embeddings })
+    }
+}

@@ -1,0 +1,52 @@
+//! JPEG as DICOM has it (ITU-T T.81): 8-bit DCT by `zune-jpeg`; 12-bit DCT and lossless here, as no kept crate has both.
+//!
+//! Steps: frame header -> size check -> scan by scan -> planes.
+
+mod bits;
+mod huffman;
+mod lossless;
+mod segments;
+mod sequential;
+
+use zune_jpeg::JpegDecoder;
+use zune_jpeg::zune_core::bytestream::ZCursor;
+use zune_jpeg::zune_core::options::DecoderOptions;
+
+use self::segments::{Process, Segments};
+use super::{Decoded, Expected, Plane, broken};
+use crate::error::Result;
+use crate::radiograph::MAX_SIDE;
+
+pub(super) fn decode(stream: &[u8], expected: &Expected) -> Result<Decoded> {
+    let frame = segments::frame_header(stream)?;
+    expected.check(frame.columns, frame.rows, frame.components.len())?;
+    let planes = match (frame.process, frame.precision) {
+        (Process::Sequential | Process::Progressive, 8) => dct8(stream, frame.components.len())?,
+        (Process::Sequential, 12) => vec![Plane::Words(sequential::decode(Segments::new(stream)?)?)],
+        (Process::Lossless, 2..=16) => {
+            lossless::decode(Segments::new(stream)?)?.into_iter().map(Plane::Words).collect()
+        }
+        (process, precision) => {
+            return Err(broken(format!("{process:?} JPEG of {precision} bits a sample is not supported")));
+        }
+    };
+    Ok(Decoded { planes })
+}
+
+/// Components as stored: no colour transform, as the data set and not the codestream says what they are.
+fn dct8(stream: &[u8], components: usize) -> Result<Vec<Plane>> {
+    let failed = |error| broken("the JPEG codestream is damaged").with_source(error);
+    let options = DecoderOptions::default().set_strict_mode(false).set_max_width(MAX_SIDE).set_max_height(MAX_SIDE);
+    let mut decoder = JpegDecoder::new_with_options(ZCursor::new(stream), options);
+    decoder.decode_headers().map_err(failed)?;
+    if let Some(stored) = decoder.input_colorspace() {
+        decoder.set_options(options.jpeg_set_out_colorspace(stored));
+    }
+    let samples = decoder.decode().map_err(failed)?;
+    if components == 1 {
+        return Ok(vec![Plane::Bytes(samples)]);
+    }
+    Ok((0..components)
+        .map(|index| Plane::Bytes(samples.iter().skip(index).step_by(components).copied().collect()))
+        .collect())
+}

@@ -1,0 +1,230 @@
+//! Marker segments (T.81 annex B): frame header, tables, and where the scans are.
+
+use super::super::broken;
+use super::huffman::Table;
+use crate::error::Result;
+
+/// How a frame is coded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Process {
+    Sequential,
+    Progressive,
+    Lossless,
+    Other,
+}
+
+/// A frame header.
+#[derive(Debug, Clone)]
+pub(super) struct Frame {
+    pub(super) process: Process,
+    pub(super) precision: u8,
+    pub(super) rows: usize,
+    pub(super) columns: usize,
+    pub(super) components: Vec<Component>,
+}
+
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Component {
+    pub(super) identifier: u8,
+    /// Horizontal and vertical sampling factor, a nibble each.
+    pub(super) sampling: u8,
+    pub(super) quantization: u8,
+}
+
+/// A scan header, with its entropy-coded data behind it.
+#[derive(Debug)]
+pub(super) struct Scan<'a> {
+    /// Index in [`Frame::components`], and the table selectors.
+    pub(super) components: Vec<(usize, u8)>,
+    /// Predictor of a lossless scan.
+    pub(super) spectral_start: u8,
+    /// Point transform of a lossless scan.
+    pub(super) low_bit: u8,
+    pub(super) data: &'a [u8],
+}
+
+/// The segments of a codestream, read one after the other; tables are kept as they come.
+#[derive(Debug)]
+pub(super) struct Segments<'a> {
+    rest: &'a [u8],
+    pub(super) frame: Frame,
+    pub(super) dc: [Option<Table>; 4],
+    pub(super) ac: [Option<Table>; 4],
+    pub(super) quantization: [Option<[u16; 64]>; 4],
+    pub(super) restart_interval: usize,
+}
+
+/// The frame header alone.
+pub(super) fn frame_header(stream: &[u8]) -> Result<Frame> {
+    let mut rest = start(stream)?;
+    while let Some((marker, body, behind)) = segment(rest)? {
+        if let Some(process) = process(marker) {
+            return frame(process, body);
+        }
+        rest = behind;
+    }
+    Err(broken("the JPEG codestream has no frame header"))
+}
+
+impl<'a> Segments<'a> {
+    pub(super) fn new(stream: &'a [u8]) -> Result<Self> {
+        Ok(Self {
+            rest: start(stream)?,
+            frame: frame_header(stream)?,
+            dc: Default::default(),
+            ac: Default::default(),
+            quantization: Default::default(),
+            restart_interval: 0,
+        })
+    }
+
+    /// Reads on to the next scan; `None` at the end.
+    pub(super) fn next_scan(&mut self) -> Result<Option<Scan<'a>>> {
+        while let Some((marker, body, behind)) = segment(self.rest)? {
+            self.rest = behind;
+            match marker {
+                0xC4 => self.huffman_tables(body)?,
+                0xDB => self.quantization_tables(body)?,
+                0xDD => {
+                    let &[high, low, ..] = body else { return Err(cut()) };
+                    self.restart_interval = u16::from_be_bytes([high, low]).into();
+                }
+                0xDA => return self.scan(body).map(Some),
+                _ => {}
+            }
+        }
+        Ok(None)
+    }
+
+    fn scan(&mut self, body: &[u8]) -> Result<Scan<'a>> {
+        let (&count, body) = body.split_first().ok_or_else(cut)?;
+        let (selectors, settings) = body.split_at_checked(2 * usize::from(count)).ok_or_else(cut)?;
+        let &[spectral_start, _, approximation, ..] = settings else { return Err(cut()) };
+        let mut components = Vec::with_capacity(count.into());
+        for &[identifier, tables] in selectors.as_chunks::<2>().0 {
+            let index = self.frame.components.iter().position(|component| component.identifier == identifier);
+            components.push((index.ok_or_else(|| broken("a JPEG scan names an unknown component"))?, tables));
+        }
+        if components.is_empty() {
+            return Err(broken("a JPEG scan has no component"));
+        }
+        let data = self.rest;
+        self.rest = &data[entropy_coded(data)..];
+        Ok(Scan { components, spectral_start, low_bit: approximation & 15, data })
+    }
+
+    fn huffman_tables(&mut self, mut body: &[u8]) -> Result<()> {
+        while let Some((&selector, rest)) = body.split_first() {
+            let (counts, rest) = rest.split_first_chunk::<16>().ok_or_else(cut)?;
+            let total = counts.iter().map(|&count| usize::from(count)).sum();
+            let (values, rest) = rest.split_at_checked(total).ok_or_else(cut)?;
+            let tables = if selector >> 4 == 0 { &mut self.dc } else { &mut self.ac };
+            let slot = tables.get_mut(usize::from(selector & 15));
+            *slot.ok_or_else(|| broken("a JPEG Huffman table has no valid number"))? =
+                Some(Table::new(counts, values)?);
+            body = rest;
+        }
+        Ok(())
+    }
+
+    fn quantization_tables(&mut self, mut body: &[u8]) -> Result<()> {
+        while let Some((&selector, rest)) = body.split_first() {
+            let wide = selector >> 4 != 0;
+            let (bytes, rest) = rest.split_at_checked(if wide { 128 } else { 64 }).ok_or_else(cut)?;
+            let mut table = [0; 64];
+            for (index, step) in table.iter_mut().enumerate() {
+                *step = if wide {
+                    u16::from_be_bytes([bytes[2 * index], bytes[2 * index + 1]])
+                } else {
+                    bytes[index].into()
+                };
+            }
+            let slot = self.quantization.get_mut(usize::from(selector & 15));
+            *slot.ok_or_else(|| broken("a JPEG quantization table has no valid number"))? = Some(table);
+            body = rest;
+        }
+        Ok(())
+    }
+}
+
+fn cut() -> crate::Error {
+    broken("the JPEG codestream is cut off")
+}
+
+/// What follows the start of image.
+fn start(stream: &[u8]) -> Result<&[u8]> {
+    stream.strip_prefix(&[0xFF, 0xD8]).ok_or_else(|| broken("the pixel data is not a JPEG codestream"))
+}
+
+type Segment<'a> = (u8, &'a [u8], &'a [u8]);
+
+/// Marker, body and rest of the next segment; `None` at the end of image.
+fn segment(mut bytes: &[u8]) -> Result<Option<Segment<'_>>> {
+    loop {
+        let marker = match bytes {
+            [0xFF, 0xFF, ..] => {
+                bytes = &bytes[1..];
+                continue;
+            }
+            &[0xFF, marker, ..] => marker,
+            // Bytes between segments do not belong there; decoders skip them.
+            [_, rest @ ..] => {
+                bytes = rest;
+                continue;
+            }
+            [] => return Ok(None),
+        };
+        bytes = &bytes[2..];
+        match marker {
+            0xD9 => return Ok(None),
+            // Stuffing, restart, start of image and TEM have no body.
+            0x00 | 0x01 | 0xD0..=0xD8 => {}
+            _ => {
+                let &[high, low, ..] = bytes else { return Err(cut()) };
+                let length = usize::from(u16::from_be_bytes([high, low])).max(2);
+                let (body, rest) = bytes.split_at_checked(length).ok_or_else(cut)?;
+                return Ok(Some((marker, &body[2..], rest)));
+            }
+        }
+    }
+}
+
+/// Length of the entropy-coded data at the start of `data`: up to the first marker that is not a restart.
+fn entropy_coded(data: &[u8]) -> usize {
+    let mut position = 0;
+    while let Some(offset) = data[position..].iter().position(|&byte| byte == 0xFF) {
+        position += offset;
+        match data.get(position + 1) {
+            Some(0x00 | 0xFF | 0xD0..=0xD7) => position += 1,
+            _ => return position,
+        }
+    }
+    data.len()
+}
+
+fn process(marker: u8) -> Option<Process> {
+    match marker {
+        0xC0 | 0xC1 => Some(Process::Sequential),
+        0xC2 => Some(Process::Progressive),
+        0xC3 => Some(Process::Lossless),
+        // Tables, JPEG extension and arithmetic conditioning share the range.
+        0xC4 | 0xC8 | 0xCC => None,
+        0xC5..=0xCF => Some(Process::Other),
+        _ => None,
+    }
+}
+
+fn frame(process: Process, body: &[u8]) -> Result<Frame> {
+    let &[precision, high, low, left, right, count, ref components @ ..] = body else { return Err(cut()) };
+    if components.len() < 3 * usize::from(count) || count == 0 {
+        return Err(cut());
+    }
+    let component = |&[identifier, sampling, quantization]: &[u8; 3]| Component { identifier, sampling, quantization };
+    Ok(Frame {
+        process,
+        precision,
+        rows: u16::from_be_bytes([high, low]).into(),
+        columns: u16::from_be_bytes([left, right]).into(),
+        components: components.as_chunks::<3>().0.iter().take(count.into()).map(component).collect(),
+    })
+}

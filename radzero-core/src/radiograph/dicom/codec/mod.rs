@@ -1,0 +1,94 @@
+//! Compressed frames to planes of stored samples, one codec a file.
+
+mod jpeg;
+mod jpeg2000;
+mod rle;
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use super::fail;
+use crate::error::{Error, Result};
+use crate::radiograph::TransferSyntax;
+
+/// What the data set says of a frame; a codestream must agree before anything is allocated for it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Expected {
+    pub(super) rows: usize,
+    pub(super) columns: usize,
+    pub(super) components: usize,
+    /// 8 or 16.
+    pub(super) bits_allocated: u32,
+}
+
+impl Expected {
+    fn check(&self, columns: usize, rows: usize, components: usize) -> Result<()> {
+        if (columns, rows, components) == (self.columns, self.rows, self.components) {
+            return Ok(());
+        }
+        Err(broken(format!(
+            "a codestream of {} x {} pixels with {} components expected from the data set, {columns} x {rows} with {components} found",
+            self.columns, self.rows, self.components
+        )))
+    }
+
+    fn pixels(&self) -> usize {
+        self.rows * self.columns
+    }
+}
+
+/// One component of a frame, row by row; bit patterns, as the data set and not the codec knows the sign.
+#[derive(Debug)]
+pub(super) enum Plane {
+    Bytes(Vec<u8>),
+    Words(Vec<u16>),
+}
+
+impl Plane {
+    fn len(&self) -> usize {
+        match self {
+            Self::Bytes(samples) => samples.len(),
+            Self::Words(samples) => samples.len(),
+        }
+    }
+}
+
+/// A decoded frame.
+#[derive(Debug)]
+pub(super) struct Decoded {
+    pub(super) planes: Vec<Plane>,
+}
+
+fn broken(message: impl Into<String>) -> Error {
+    fail(message)
+}
+
+/// Decodes one frame.
+pub(super) fn decode(syntax: TransferSyntax, stream: &[u8], expected: &Expected) -> Result<Decoded> {
+    let decoder = match syntax {
+        TransferSyntax::Rle => rle::decode,
+        TransferSyntax::JpegBaseline
+        | TransferSyntax::JpegExtended
+        | TransferSyntax::JpegLossless
+        | TransferSyntax::JpegLosslessFirstOrder => jpeg::decode,
+        TransferSyntax::Jpeg2000Lossless | TransferSyntax::Jpeg2000 => jpeg2000::decode,
+        TransferSyntax::JpegLs | TransferSyntax::JpegLsNearLossless => {
+            return Err(fail(format!("transfer syntax {} ({}) is not supported", syntax.uid(), syntax.name())));
+        }
+        TransferSyntax::ImplicitLittleEndian
+        | TransferSyntax::ExplicitLittleEndian
+        | TransferSyntax::ExplicitBigEndian
+        | TransferSyntax::DeflatedLittleEndian => {
+            return Err(fail("the pixel data is encapsulated although its transfer syntax is uncompressed"));
+        }
+    };
+    // Decoders of other crates may panic on a codestream that their authors did not think of. Nothing they could leave
+    // half done is used afterwards.
+    let decoded = catch_unwind(AssertUnwindSafe(|| decoder(stream, expected)))
+        .unwrap_or_else(|_| Err(broken("the decoder gave up on the codestream")))?;
+    if decoded.planes.len() != expected.components
+        || decoded.planes.iter().any(|plane| plane.len() != expected.pixels())
+    {
+        return Err(broken("the decoder returned another number of samples than the image has"));
+    }
+    Ok(decoded)
+}

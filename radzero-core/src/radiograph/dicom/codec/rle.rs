@@ -1,0 +1,75 @@
+//! RLE (PS3.5 annex G): PackBits segments, one a byte of a sample, most significant first.
+
+use super::{Decoded, Expected, Plane, broken};
+use crate::error::Result;
+
+const HEADER: usize = 64;
+
+pub(super) fn decode(stream: &[u8], expected: &Expected) -> Result<Decoded> {
+    let header = stream.get(..HEADER).ok_or_else(|| broken("the RLE data is cut off"))?;
+    let word =
+        |index: usize| header.as_chunks::<4>().0.get(index).map_or(0, |&bytes| u32::from_le_bytes(bytes) as usize);
+    let width = expected.bits_allocated as usize / 8;
+    let (found, wanted) = (word(0), expected.components * width);
+    if found != wanted {
+        return Err(broken(format!("{wanted} RLE segments expected, {found} found")));
+    }
+    let segment = |index: usize| {
+        let end = if index + 1 < found { word(index + 2) } else { stream.len() };
+        let segment = stream.get(word(index + 1)..end.min(stream.len()));
+        unpack(segment.unwrap_or_default(), expected.pixels())
+    };
+    let mut planes = Vec::with_capacity(expected.components);
+    for component in 0..expected.components {
+        let high = segment(component * width)?;
+        planes.push(if width == 1 {
+            Plane::Bytes(high)
+        } else {
+            let low = segment(component * width + 1)?;
+            Plane::Words(high.into_iter().zip(low).map(|(high, low)| u16::from_be_bytes([high, low])).collect())
+        });
+    }
+    Ok(Decoded { planes })
+}
+
+/// Exactly `length` bytes.
+fn unpack(mut packed: &[u8], length: usize) -> Result<Vec<u8>> {
+    // Two bytes make at most 128: what the data cannot fill is not allocated.
+    let mut bytes = Vec::with_capacity(length.min(packed.len() * 64));
+    while bytes.len() < length {
+        let (&control, rest) = packed.split_first().ok_or_else(|| broken("the RLE data is cut off"))?;
+        packed = match control {
+            0..=127 => {
+                let run = rest.split_at_checked(usize::from(control) + 1);
+                let (run, rest) = run.ok_or_else(|| broken("the RLE data is cut off"))?;
+                bytes.extend_from_slice(run);
+                rest
+            }
+            128 => rest,
+            129..=255 => {
+                let (&byte, rest) = rest.split_first().ok_or_else(|| broken("the RLE data is cut off"))?;
+                bytes.resize(bytes.len() + 257 - usize::from(control), byte);
+                rest
+            }
+        };
+    }
+    bytes.truncate(length);
+    Ok(bytes)
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn literal_and_replicated_runs() {
+        // 3 literal bytes, a filler, 4 times 7, and more than asked for.
+        let packed = [2, 1, 2, 3, 128, 253, 7, 0, 9, 9];
+        assert_eq!(unpack(&packed, 8).unwrap(), [1, 2, 3, 7, 7, 7, 7, 9]);
+        assert_eq!(unpack(&packed, 5).unwrap(), [1, 2, 3, 7, 7]);
+        for cut in [0, 1, 3, 5, 6] {
+            assert!(unpack(&packed[..cut], 8).is_err(), "{cut}");
+        }
+    }
+}

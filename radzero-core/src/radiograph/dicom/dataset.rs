@@ -1,0 +1,218 @@
+//! The data set: wanted attributes into an object, pixel data where it lies.
+//!
+//! Values are read one by one, each only if it is wanted and fits into the file, so that neither a false length nor a deep
+//! nesting costs memory.
+
+use std::io::Cursor;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use dicom_core::header::Header as _;
+use dicom_core::value::{DataSetSequence, PrimitiveValue, Value};
+use dicom_core::{DataElement, Tag, VR};
+use dicom_dictionary_std::tags;
+use dicom_object::InMemDicomObject;
+use dicom_parser::StatefulDecode;
+use dicom_parser::dataset::LazyDataToken;
+use dicom_parser::dataset::lazy_read::LazyDataSetReader;
+use dicom_transfer_syntax_registry::entries::{
+    EXPLICIT_VR_BIG_ENDIAN, EXPLICIT_VR_LITTLE_ENDIAN, IMPLICIT_VR_LITTLE_ENDIAN,
+};
+
+use super::fail;
+use crate::error::{Error, Result};
+use crate::radiograph::kind::Encoding;
+
+/// Longest value read: a LUT of 65,536 entries of 16 bits, and as much again.
+const LONGEST_VALUE: usize = 1 << 18;
+
+/// Most fragments of encapsulated pixel data that are kept.
+const MOST_FRAGMENTS: usize = 1 << 20;
+
+/// Most items of a sequence that are kept; the first is used.
+const MOST_ITEMS: usize = 16;
+
+/// What is read of an image. Sequences are read with their direct attributes.
+pub(super) const IMAGE: [Tag; 37] = [
+    tags::SOP_CLASS_UID,
+    tags::MODALITY,
+    tags::CONVERSION_TYPE,
+    tags::PRESENTATION_INTENT_TYPE,
+    tags::ANATOMIC_REGION_SEQUENCE,
+    tags::CODE_VALUE,
+    tags::CODING_SCHEME_DESIGNATOR,
+    tags::BODY_PART_EXAMINED,
+    tags::VIEW_POSITION,
+    tags::SAMPLES_PER_PIXEL,
+    tags::PHOTOMETRIC_INTERPRETATION,
+    tags::PLANAR_CONFIGURATION,
+    tags::NUMBER_OF_FRAMES,
+    tags::ROWS,
+    tags::COLUMNS,
+    tags::BITS_ALLOCATED,
+    tags::BITS_STORED,
+    tags::HIGH_BIT,
+    tags::PIXEL_REPRESENTATION,
+    tags::PIXEL_PADDING_VALUE,
+    tags::PIXEL_PADDING_RANGE_LIMIT,
+    tags::WINDOW_CENTER,
+    tags::WINDOW_WIDTH,
+    tags::VOILUT_FUNCTION,
+    tags::RESCALE_INTERCEPT,
+    tags::RESCALE_SLOPE,
+    tags::RED_PALETTE_COLOR_LOOKUP_TABLE_DESCRIPTOR,
+    tags::GREEN_PALETTE_COLOR_LOOKUP_TABLE_DESCRIPTOR,
+    tags::BLUE_PALETTE_COLOR_LOOKUP_TABLE_DESCRIPTOR,
+    tags::RED_PALETTE_COLOR_LOOKUP_TABLE_DATA,
+    tags::GREEN_PALETTE_COLOR_LOOKUP_TABLE_DATA,
+    tags::BLUE_PALETTE_COLOR_LOOKUP_TABLE_DATA,
+    tags::MODALITY_LUT_SEQUENCE,
+    tags::VOILUT_SEQUENCE,
+    tags::LUT_DESCRIPTOR,
+    tags::LUT_DATA,
+    tags::PRESENTATION_LUT_SHAPE,
+];
+
+/// Pixel data where it lies.
+pub(super) enum Pixels<'a> {
+    /// Frame after frame.
+    Bytes {
+        bytes: &'a [u8],
+        big_endian: bool,
+        /// Bytes of 8-bit samples are swapped in pairs in big endian words (PS3.5 section 8.1.2 and annex D).
+        words: bool,
+    },
+    /// Frame after frame, in 16-bit words of this machine.
+    Words(&'a [u16]),
+    /// Compressed: basic offset table, fragments.
+    Fragments { offsets: Vec<u32>, fragments: Vec<&'a [u8]> },
+}
+
+impl<'a> Pixels<'a> {
+    /// The pixel data of a parsed object.
+    pub(super) fn of(object: &'a InMemDicomObject) -> Result<Option<Self>> {
+        let Ok(element) = object.element(tags::PIXEL_DATA) else { return Ok(None) };
+        Ok(Some(match element.value() {
+            Value::Primitive(PrimitiveValue::U16(words)) => Self::Words(words),
+            Value::Primitive(PrimitiveValue::U8(bytes)) => Self::Bytes { bytes, big_endian: false, words: false },
+            Value::PixelSequence(sequence) => Self::Fragments {
+                offsets: sequence.offset_table().to_vec(),
+                fragments: sequence.fragments().iter().map(Vec::as_slice).collect(),
+            },
+            _ => return Err(fail("the pixel data is neither bytes, words nor fragments")),
+        }))
+    }
+}
+
+type DataSet<'a> = (InMemDicomObject, Option<Pixels<'a>>);
+
+fn damaged() -> Error {
+    // The parser's own message may quote attribute values, so it is not passed on.
+    fail("the DICOM file is damaged: its data set cannot be parsed")
+}
+
+/// Reads the `wanted` attributes of a data set, and finds its pixel data.
+pub(super) fn read<'a>(data: &'a [u8], encoding: Encoding, wanted: &[Tag]) -> Result<DataSet<'a>> {
+    // The parser is other people's code, and files come from anywhere: what it did not think of must not end the process.
+    // Nothing it could leave half done is used afterwards.
+    catch_unwind(AssertUnwindSafe(|| parse(data, encoding, wanted))).unwrap_or_else(|_| Err(damaged()))
+}
+
+fn parse<'a>(data: &'a [u8], encoding: Encoding, wanted: &[Tag]) -> Result<DataSet<'a>> {
+    let syntax = match encoding {
+        Encoding::ImplicitLittle => IMPLICIT_VR_LITTLE_ENDIAN.erased(),
+        Encoding::ExplicitLittle => EXPLICIT_VR_LITTLE_ENDIAN.erased(),
+        Encoding::ExplicitBig => EXPLICIT_VR_BIG_ENDIAN.erased(),
+    };
+    let mut reader = LazyDataSetReader::new_with_ts(Cursor::new(data), &syntax).map_err(|_| damaged())?;
+    let mut object = InMemDicomObject::new_empty();
+    // How many sequences are open; the outermost, if it is wanted, with its items so far.
+    let mut depth = 0_usize;
+    let mut sequence: Option<(Tag, Vec<InMemDicomObject>)> = None;
+    while let Some(token) = reader.advance() {
+        match token.map_err(|_| damaged())? {
+            LazyDataToken::SequenceStart { tag, .. } => {
+                depth += 1;
+                if depth == 1 && wanted.contains(&tag) {
+                    sequence = Some((tag, Vec::new()));
+                }
+            }
+            LazyDataToken::SequenceEnd => {
+                depth = depth.saturating_sub(1);
+                if depth == 0
+                    && let Some((tag, items)) = sequence.take()
+                {
+                    object.put(DataElement::new(tag, VR::SQ, DataSetSequence::from(items)));
+                }
+            }
+            LazyDataToken::ItemStart { .. } => {
+                if depth == 1
+                    && let Some((_, items)) = &mut sequence
+                    && items.len() < MOST_ITEMS
+                {
+                    items.push(InMemDicomObject::new_empty());
+                }
+            }
+            LazyDataToken::LazyValue { header, decoder } => {
+                let start = usize::try_from(decoder.position()).unwrap_or(usize::MAX);
+                let length = header.len.get().map_or(usize::MAX, |length| length as usize);
+                let value = start.checked_add(length).and_then(|end| data.get(start..end));
+                if depth == 0 && header.tag() == tags::PIXEL_DATA {
+                    // Pixel data that is cut off: what is there is compared with what is needed later.
+                    let bytes = value.or_else(|| data.get(start..)).unwrap_or_default();
+                    let big_endian = encoding == Encoding::ExplicitBig;
+                    return Ok((object, Some(Pixels::Bytes { bytes, big_endian, words: header.vr() != VR::OB })));
+                }
+                let target = match (depth, &mut sequence) {
+                    (0, _) => Some(&mut object),
+                    (1, Some((_, items))) => items.last_mut(),
+                    _ => None,
+                };
+                let Some(bytes) = value else { return Err(damaged()) };
+                match target {
+                    Some(target) if wanted.contains(&header.tag()) && bytes.len() <= LONGEST_VALUE => {
+                        let value = decoder.read_value_preserved(&header).map_err(|_| damaged())?;
+                        target.put(DataElement::new(header.tag(), header.vr(), value));
+                    }
+                    _ => decoder.skip_bytes(header.len.0).map_err(|_| damaged())?,
+                }
+            }
+            LazyDataToken::PixelSequenceStart if depth == 0 => {
+                let pixels = fragments(&mut reader, data)?;
+                return Ok((object, Some(pixels)));
+            }
+            LazyDataToken::PixelSequenceStart => depth += 1,
+            token @ LazyDataToken::LazyItemValue { .. } => token.skip().map_err(|_| damaged())?,
+            _ => {}
+        }
+    }
+    Ok((object, None))
+}
+
+/// The items of encapsulated pixel data (PS3.5 section A.4): the basic offset table, then fragments.
+fn fragments<'a, D: StatefulDecode>(reader: &mut LazyDataSetReader<D>, data: &'a [u8]) -> Result<Pixels<'a>> {
+    let mut items: Vec<&[u8]> = Vec::new();
+    while let Some(token) = reader.advance() {
+        // A file that ends here has no delimiter: what came before may be the whole image.
+        let Ok(token) = token else { break };
+        match token {
+            LazyDataToken::ItemStart { .. } if items.len() > MOST_FRAGMENTS => return Err(damaged()),
+            LazyDataToken::ItemStart { .. } => items.push(&[]),
+            LazyDataToken::LazyItemValue { len, decoder } => {
+                let start = usize::try_from(decoder.position()).unwrap_or(usize::MAX);
+                let rest = data.get(start..).unwrap_or_default();
+                if let Some(item) = items.last_mut() {
+                    *item = &rest[..rest.len().min(len as usize)];
+                }
+                decoder.skip_bytes(len).map_err(|_| damaged())?;
+            }
+            LazyDataToken::SequenceEnd => break,
+            _ => {}
+        }
+    }
+    let mut items = items.into_iter();
+    let offsets = items.next().unwrap_or_default().as_chunks::<4>().0;
+    Ok(Pixels::Fragments {
+        offsets: offsets.iter().map(|&offset| u32::from_le_bytes(offset)).collect(),
+        fragments: items.collect(),
+    })
+}

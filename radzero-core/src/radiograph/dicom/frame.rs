@@ -1,0 +1,133 @@
+//! One frame of the pixel data, decompressed.
+
+use std::borrow::Cow;
+
+use super::codec::{self, Expected, Plane};
+use super::dataset::Pixels;
+use super::fail;
+use super::layout::{Layout, Photometric};
+use super::samples::Samples;
+use crate::error::{Error, Result};
+use crate::radiograph::{Frame, TransferSyntax};
+
+/// The samples of one frame.
+pub(super) enum FrameSamples<'a> {
+    /// As in the file: pixel after pixel or, if the layout says so, plane after plane.
+    Native(Samples<'a>),
+    /// One entry a component.
+    Planes(Vec<Plane>),
+}
+
+impl<'a> FrameSamples<'a> {
+    /// The samples of an image of one component.
+    pub(super) fn plane(self) -> Result<Samples<'a>> {
+        match self {
+            Self::Native(samples) => Ok(samples),
+            Self::Planes(planes) => match planes.into_iter().next() {
+                Some(Plane::Bytes(bytes)) => Ok(Samples::Bytes(bytes.into())),
+                Some(Plane::Words(words)) => Ok(Samples::Words(words.into())),
+                None => Err(fail("the decoder returned no image")),
+            },
+        }
+    }
+}
+
+pub(super) fn read<'a>(
+    pixels: &Pixels<'a>,
+    layout: &Layout,
+    syntax: TransferSyntax,
+    frame: Frame,
+) -> Result<FrameSamples<'a>> {
+    if let Pixels::Fragments { offsets, fragments } = pixels {
+        let stream = codestream(offsets, fragments, frame)?;
+        let expected = Expected {
+            rows: layout.rows,
+            columns: layout.columns,
+            components: layout.components,
+            bits_allocated: layout.bits_allocated,
+        };
+        return Ok(FrameSamples::Planes(codec::decode(syntax, &stream, &expected)?.planes));
+    }
+    // Two pixels of YBR_FULL_422 share their chrominances.
+    let samples = if layout.photometric == Photometric::Ybr422 { 2 } else { layout.components };
+    let length = layout.pixels() * samples * (layout.bits_allocated as usize / 8);
+    let start = frame.index.checked_mul(length).ok_or_else(|| fail("the pixel data is too long"))?;
+    let short = |found: usize| -> Error {
+        fail(format!("{} bytes of pixel data expected, {found} found", start.saturating_add(length)))
+    };
+    let range = start..start.checked_add(length).ok_or_else(|| short(0))?;
+    Ok(FrameSamples::Native(match *pixels {
+        Pixels::Words(words) if layout.bits_allocated == 16 => {
+            let frame = words.get(range.start / 2..range.end / 2);
+            Samples::Words(Cow::Borrowed(frame.ok_or_else(|| short(2 * words.len()))?))
+        }
+        Pixels::Words(words) => {
+            let bytes = words.iter().flat_map(|word| word.to_le_bytes()).skip(range.start).take(length);
+            let bytes: Vec<u8> = bytes.collect();
+            if bytes.len() < length {
+                return Err(short(2 * words.len()));
+            }
+            Samples::Bytes(bytes.into())
+        }
+        Pixels::Bytes { bytes, big_endian, words } => {
+            let frame = bytes.get(range.clone()).ok_or_else(|| short(bytes.len()))?;
+            match (layout.bits_allocated, big_endian) {
+                (16, true) => Samples::BigEndian(frame.into()),
+                (16, false) => Samples::LittleEndian(frame.into()),
+                (_, true) if words => {
+                    let swapped = range.map(|index| bytes.get(index ^ 1).copied());
+                    Samples::Bytes(swapped.collect::<Option<Vec<u8>>>().ok_or_else(|| short(bytes.len()))?.into())
+                }
+                _ => Samples::Bytes(frame.into()),
+            }
+        }
+        Pixels::Fragments { .. } => return Err(fail("the pixel data is encapsulated")),
+    }))
+}
+
+/// The codestream of one frame: its fragments, one behind the other.
+fn codestream<'a>(offsets: &[u32], fragments: &[&'a [u8]], frame: Frame) -> Result<Cow<'a, [u8]>> {
+    let own = fragments_of(offsets, fragments, frame)?;
+    match own {
+        [] => Err(fail("the DICOM file holds no pixel data: it is not an image")),
+        [only] => Ok(Cow::Borrowed(only)),
+        several => Ok(Cow::Owned(several.concat())),
+    }
+}
+
+fn fragments_of<'a, 'f>(offsets: &[u32], fragments: &'f [&'a [u8]], frame: Frame) -> Result<&'f [&'a [u8]]> {
+    if frame.count == 1 {
+        return Ok(fragments);
+    }
+    if fragments.len() == frame.count {
+        return Ok(&fragments[frame.index..=frame.index]);
+    }
+    // Where each frame starts: by the offset table (from the first fragment's item header on), else by the mark that every
+    // JPEG and JPEG 2000 codestream begins with.
+    let starts: Vec<usize> = if offsets.len() == frame.count {
+        let mut position = 0_u64;
+        let positions: Vec<u64> = fragments
+            .iter()
+            .map(|fragment| {
+                let start = position;
+                position += 8 + fragment.len() as u64;
+                start
+            })
+            .collect();
+        let starts = offsets.iter().map(|&offset| positions.binary_search(&offset.into()).ok());
+        starts.collect::<Option<_>>().unwrap_or_default()
+    } else {
+        let begins = |fragment: &[u8]| matches!(fragment, [0xFF, 0xD8 | 0x4F, 0xFF, ..]);
+        (0..fragments.len()).filter(|&index| begins(fragments[index])).collect()
+    };
+    let start = starts.get(frame.index).filter(|_| starts.len() == frame.count);
+    let start = *start.ok_or_else(|| {
+        fail(format!(
+            "{} fragments of pixel data for {} frames: which belongs to which is not said",
+            fragments.len(),
+            frame.count
+        ))
+    })?;
+    let end = starts.get(frame.index + 1).copied().unwrap_or(fragments.len());
+    fragments.get(start..end).ok_or_else(|| fail("the offset table of the pixel data is not in order"))
+}

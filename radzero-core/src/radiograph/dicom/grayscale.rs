@@ -1,0 +1,129 @@
+//! The grayscale chain as one table: stored bits -> modality -> values of interest -> presentation.
+//!
+//! Each step maps a single value, so the whole chain is computed once for each bit pattern that occurs.
+
+use dicom_dictionary_std::tags;
+use dicom_object::InMemDicomObject;
+use ndarray::Array2;
+
+use super::attributes::{number, text};
+use super::fail;
+use super::layout::{Layout, Photometric};
+use super::modality::Modality;
+use super::samples::Samples;
+use super::voi::Voi;
+use crate::error::Result;
+use crate::radiograph::intensity::stored_maximum;
+use crate::radiograph::{IntensityPolicy, IntensityRule, Warning};
+
+/// A bit pattern that occurs, and the value stored in it.
+type Stored = (usize, i32);
+
+pub(super) fn levels(
+    object: &InMemDicomObject,
+    samples: Samples<'_>,
+    layout: &Layout,
+    policy: IntensityPolicy,
+    warnings: &mut Vec<Warning>,
+) -> Result<(Array2<u8>, IntensityRule)> {
+    let present = samples.present();
+    let stored: Vec<Stored> =
+        (0..present.len()).filter(|&raw| present[raw]).map(|raw| (raw, layout.value(raw as u32))).collect();
+    if stored.iter().any(|&(raw, _)| layout.has_unused_bits(raw as u32)) {
+        warnings.push(Warning::UnusedBitsSet);
+    }
+    let mut table = vec![0; present.len()];
+    let rule = match policy {
+        IntensityPolicy::Reference => reference(&stored, layout, &mut table, warnings)?,
+        IntensityPolicy::Display | IntensityPolicy::MinMax => {
+            chain(object, &stored, layout, policy, &mut table, warnings)?
+        }
+    };
+    let levels = Array2::from_shape_vec((layout.rows, layout.columns), samples.map(&table));
+    Ok((levels.map_err(|error| fail("pixel data do not fill the image").with_source(error))?, rule))
+}
+
+/// The published rule: no rescale, no window.
+fn reference(
+    stored: &[Stored],
+    layout: &Layout,
+    table: &mut [u8],
+    warnings: &mut Vec<Warning>,
+) -> Result<IntensityRule> {
+    let greatest = stored.iter().map(|&(_, value)| value).max().unwrap_or(0);
+    if greatest <= 0 {
+        return Err(fail(format!("the greatest stored value is {greatest}: a positive one is expected")));
+    }
+    if stored.iter().any(|&(_, value)| value < 0) {
+        warnings.push(Warning::NegativeValues);
+    }
+    let inverted = layout.photometric == Photometric::Monochrome1;
+    for &(raw, value) in stored {
+        let level = stored_maximum(value, greatest);
+        table[raw] = if inverted { 255 - level } else { level };
+    }
+    Ok(if inverted { IntensityRule::StoredMaximumInverted } else { IntensityRule::StoredMaximum })
+}
+
+fn chain(
+    object: &InMemDicomObject,
+    stored: &[Stored],
+    layout: &Layout,
+    policy: IntensityPolicy,
+    table: &mut [u8],
+    warnings: &mut Vec<Warning>,
+) -> Result<IntensityRule> {
+    let modality = Modality::read(object, layout, warnings)?;
+    let voi = match policy {
+        IntensityPolicy::Display => Voi::read(object, layout, warnings)?,
+        _ => None,
+    };
+    let voi = match voi {
+        Some(voi) => voi,
+        None => range(object, stored, layout, &modality, warnings)?,
+    };
+    let inverted = is_inverted(object, layout);
+    for &(raw, value) in stored {
+        let level = voi.apply(modality.apply(value));
+        table[raw] = (if inverted { 255.0 - level } else { level }).round_ties_even() as u8;
+    }
+    Ok(IntensityRule::Grayscale { modality: modality.transform(), voi: voi.transform(), inverted })
+}
+
+/// One inversion, by whichever attribute asks for it: MONOCHROME1 images of the DX family say both.
+fn is_inverted(object: &InMemDicomObject, layout: &Layout) -> bool {
+    layout.photometric == Photometric::Monochrome1
+        || text(object, tags::PRESENTATION_LUT_SHAPE).is_some_and(|shape| shape == "INVERSE")
+}
+
+/// Least and greatest value after the modality transform, padding left out (PS3.3 section C.7.5.1.1.2).
+fn range(
+    object: &InMemDicomObject,
+    stored: &[Stored],
+    layout: &Layout,
+    modality: &Modality,
+    warnings: &mut Vec<Warning>,
+) -> Result<Voi> {
+    // Both are stored as pixels are, but writers do not always choose the value representation for the sign.
+    let padding = |tag, name| -> Result<Option<i32>> {
+        let value = number::<i32>(object, tag, name)?;
+        Ok(value.map(|value| if layout.signed { i32::from(value as i16) } else { i32::from(value as u16) }))
+    };
+    let value = padding(tags::PIXEL_PADDING_VALUE, "Pixel Padding Value")?;
+    let limit = padding(tags::PIXEL_PADDING_RANGE_LIMIT, "Pixel Padding Range Limit")?;
+    let padded = value.map(|value| {
+        let limit = limit.unwrap_or(value);
+        value.min(limit)..=value.max(limit)
+    });
+    let is_padding = |value: i32| padded.as_ref().is_some_and(|padded| padded.contains(&value));
+    if stored.iter().any(|&(_, value)| is_padding(value)) {
+        warnings.push(Warning::PaddingLeftOut);
+    }
+    let values = stored.iter().filter(|&&(_, value)| !is_padding(value)).map(|&(_, value)| modality.apply(value));
+    let (least, greatest) =
+        values.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), value| (low.min(value), high.max(value)));
+    if least >= greatest {
+        return Err(fail("every pixel has the same value: nothing can be seen"));
+    }
+    Ok(Voi::Range { least, greatest })
+}

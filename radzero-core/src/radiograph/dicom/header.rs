@@ -1,0 +1,114 @@
+//! File meta information (PS3.10 section 7.1), and how the data set behind it is encoded.
+
+use std::borrow::Cow;
+use std::io::Read as _;
+
+use flate2::read::DeflateDecoder;
+
+use super::fail;
+use crate::error::Result;
+use crate::radiograph::kind::{Encoding, content_start, is_vr};
+use crate::radiograph::{TransferSyntax, Warning};
+
+/// Largest inflated data set: what the largest image takes at 16 bits, and room for the rest.
+const MOST_INFLATED: u64 = 2 * crate::radiograph::MAX_PIXELS as u64 + (1 << 24);
+
+pub(super) struct Header {
+    pub(super) syntax: TransferSyntax,
+    pub(super) encoding: Encoding,
+    /// Where the data set starts.
+    start: usize,
+}
+
+/// The syntax of this UID, or an error that names it.
+pub(super) fn known(uid: &str) -> Result<TransferSyntax> {
+    TransferSyntax::from_uid(uid).ok_or_else(|| {
+        let uid = uid.trim_end_matches(['\0', ' ']);
+        let plain = uid.len() <= 64 && uid.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
+        fail(format!(
+            "transfer syntax {} is not supported",
+            if plain && !uid.is_empty() { uid } else { "without a valid UID" }
+        ))
+    })
+}
+
+pub(super) fn read(bytes: &[u8], warnings: &mut Vec<Warning>) -> Result<Header> {
+    let (named, start) = meta(bytes, content_start(bytes));
+    let data = bytes.get(start..).unwrap_or_default();
+    let found = Encoding::guess(data);
+    let Some(uid) = named else {
+        warnings.push(Warning::NoFileMeta);
+        let encoding = found.ok_or_else(|| fail("the DICOM file names no transfer syntax"))?;
+        let syntax = match encoding {
+            Encoding::ImplicitLittle => TransferSyntax::ImplicitLittleEndian,
+            Encoding::ExplicitLittle => TransferSyntax::ExplicitLittleEndian,
+            Encoding::ExplicitBig => TransferSyntax::ExplicitBigEndian,
+        };
+        return Ok(Header { syntax, encoding, start });
+    };
+    let syntax = known(&String::from_utf8_lossy(uid))?;
+    let stated = match syntax {
+        TransferSyntax::ImplicitLittleEndian => Encoding::ImplicitLittle,
+        TransferSyntax::ExplicitBigEndian => Encoding::ExplicitBig,
+        _ => Encoding::ExplicitLittle,
+    };
+    let encoding = match found {
+        // Of a deflated data set nothing can be seen here.
+        Some(found) if found != stated && syntax != TransferSyntax::DeflatedLittleEndian => {
+            warnings.push(Warning::EncodingMismatch);
+            found
+        }
+        _ => stated,
+    };
+    Ok(Header { syntax, encoding, start })
+}
+
+impl Header {
+    /// The data set, inflated where it is deflated.
+    pub(super) fn data_set<'a>(&self, bytes: &'a [u8]) -> Result<Cow<'a, [u8]>> {
+        let data = bytes.get(self.start..).unwrap_or_default();
+        if self.syntax != TransferSyntax::DeflatedLittleEndian {
+            return Ok(Cow::Borrowed(data));
+        }
+        let mut inflated = Vec::new();
+        let read = DeflateDecoder::new(data).take(MOST_INFLATED + 1).read_to_end(&mut inflated);
+        if inflated.len() as u64 > MOST_INFLATED {
+            return Err(fail(format!("a data set of at most {MOST_INFLATED} bytes expected, more found")));
+        }
+        // A cut-off data set may still hold the whole image: parsing it decides.
+        if inflated.is_empty() {
+            read.map_err(|error| fail("the deflated data set is damaged").with_source(error))?;
+        }
+        Ok(Cow::Owned(inflated))
+    }
+}
+
+/// Transfer Syntax UID of the file meta group at `start`, and where that group ends. The group's own length is not trusted:
+/// it ends where its elements do.
+fn meta(bytes: &[u8], start: usize) -> (Option<&[u8]>, usize) {
+    let mut uid = None;
+    let mut position = start;
+    loop {
+        let Some(&[0x02, 0x00, low, high, first, second, third, fourth]) =
+            bytes.get(position..).and_then(|rest| rest.first_chunk::<8>())
+        else {
+            return (uid, position);
+        };
+        let (header, length) = match [first, second] {
+            letters if !is_vr(letters) => (8, u32::from_le_bytes([first, second, third, fourth]) as usize),
+            [b'O', _] | [b'S', b'Q'] | [b'U', b'N' | b'T' | b'C' | b'R'] => {
+                let length = bytes.get(position + 8..).and_then(|rest| rest.first_chunk::<4>());
+                (12, length.map_or(usize::MAX, |&length| u32::from_le_bytes(length) as usize))
+            }
+            _ => (8, u16::from_le_bytes([third, fourth]).into()),
+        };
+        let value_start = position + header;
+        let Some(value) = value_start.checked_add(length).and_then(|end| bytes.get(value_start..end)) else {
+            return (uid, position);
+        };
+        if u16::from_le_bytes([low, high]) == 0x0010 {
+            uid = Some(value);
+        }
+        position = value_start + length;
+    }
+}

@@ -1,0 +1,69 @@
+//! Lookup tables (PS3.3 sections C.11.1.1 and C.11.2.1.1).
+
+use dicom_core::{Tag, VR};
+use dicom_object::InMemDicomObject;
+
+use super::attributes::words;
+use super::fail;
+use crate::error::Result;
+use crate::radiograph::Warning;
+
+#[derive(Debug)]
+pub(super) struct Lut {
+    first: i32,
+    entries: Vec<u16>,
+    /// Bits that the greatest entry may need.
+    bits: u32,
+}
+
+impl Lut {
+    /// Reads the table at `descriptor` and `data`. `signed` says whether the first mapped value may be negative.
+    pub(super) fn read(
+        object: &InMemDicomObject,
+        (descriptor, data): (Tag, Tag),
+        signed: bool,
+        warnings: &mut Vec<Warning>,
+    ) -> Result<Self> {
+        let malformed = || fail("a LUT has no descriptor of three values");
+        let signed = signed || object.element(descriptor).is_ok_and(|element| element.vr() == VR::SS);
+        let &[count, first, bits] = &words(object, descriptor).ok_or_else(malformed)?[..] else {
+            return Err(malformed());
+        };
+        // 65,536 does not fit into its 16 bits.
+        let count = if count == 0 { 1 << 16 } else { usize::from(count) };
+        let mut entries = words(object, data).ok_or_else(|| fail("a LUT has no data"))?;
+        if entries.len() < count && 2 * entries.len() >= count && bits <= 8 {
+            // Two entries of 8 bits a word.
+            entries = entries.into_iter().flat_map(u16::to_le_bytes).map(u16::from).collect();
+        }
+        if entries.len() < count {
+            return Err(fail(format!("a LUT of {count} entries expected, {} found", entries.len())));
+        }
+        entries.truncate(count);
+        let needed = u16::BITS - entries.iter().copied().max().unwrap_or(0).leading_zeros();
+        let bits = if (1..=16).contains(&bits) { u32::from(bits) } else { 0 };
+        let corrected = corrected_bits(bits, needed.max(1));
+        if corrected != bits {
+            warnings.push(Warning::LutBitsCorrected);
+        }
+        let first = if signed { i32::from(first as i16) } else { first.into() };
+        Ok(Self { first, entries, bits: corrected })
+    }
+
+    /// The entry for a value; those outside take the first or last one.
+    pub(super) fn entry(&self, value: i32) -> u16 {
+        let last = self.entries.len() - 1;
+        let index = value.saturating_sub(self.first).max(0) as usize;
+        self.entries[index.min(last)]
+    }
+
+    /// The greatest entry that the bits allow.
+    pub(super) fn greatest(&self) -> u16 {
+        (u32::from(u16::MAX) >> (16 - self.bits)) as u16
+    }
+}
+
+/// Some devices declare 16 bits and use 12 or fewer, others declare too few.
+fn corrected_bits(declared: u32, needed: u32) -> u32 {
+    if needed > declared || (declared > 12 && needed <= 12) { needed } else { declared }
+}

@@ -1,0 +1,65 @@
+//! Samples of a plane as they lie in the file, and the one pass over them that makes levels.
+
+use std::borrow::Cow;
+
+use rayon::prelude::*;
+
+/// Samples that a thread takes at once.
+const CHUNK: usize = 1 << 17;
+
+/// One plane, row by row: bit patterns of 8 or 16 bits.
+pub(super) enum Samples<'a> {
+    Bytes(Cow<'a, [u8]>),
+    LittleEndian(Cow<'a, [u8]>),
+    BigEndian(Cow<'a, [u8]>),
+    Words(Cow<'a, [u16]>),
+}
+
+impl Samples<'_> {
+    /// Which of the 256 or 65,536 bit patterns occur.
+    pub(super) fn present(&self) -> Vec<bool> {
+        match self {
+            Self::Bytes(bytes) => present(bytes, 1 << 8, |&byte| byte.into()),
+            Self::LittleEndian(bytes) => present(bytes.as_chunks().0, 1 << 16, |&pair| u16::from_le_bytes(pair).into()),
+            Self::BigEndian(bytes) => present(bytes.as_chunks().0, 1 << 16, |&pair| u16::from_be_bytes(pair).into()),
+            Self::Words(words) => present(words, 1 << 16, |&word| word.into()),
+        }
+    }
+
+    /// The table's entry for each sample. The table has an entry for every bit pattern, the result one for every sample.
+    pub(super) fn map(&self, table: &[u8]) -> Vec<u8> {
+        match self {
+            Self::Bytes(bytes) => map(bytes, table, |&byte| byte.into()),
+            Self::LittleEndian(bytes) => map(bytes.as_chunks().0, table, |&pair| u16::from_le_bytes(pair).into()),
+            Self::BigEndian(bytes) => map(bytes.as_chunks().0, table, |&pair| u16::from_be_bytes(pair).into()),
+            Self::Words(words) => map(words, table, |&word| word.into()),
+        }
+    }
+}
+
+fn present<T: Sync>(samples: &[T], patterns: usize, index: impl Fn(&T) -> usize + Sync) -> Vec<bool> {
+    let chunk = |samples: &[T]| {
+        let mut present = vec![false; patterns];
+        for sample in samples {
+            present[index(sample)] = true;
+        }
+        present
+    };
+    let or = |mut one: Vec<bool>, other: Vec<bool>| {
+        for (one, other) in one.iter_mut().zip(other) {
+            *one |= other;
+        }
+        one
+    };
+    samples.par_chunks(CHUNK).map(chunk).reduce(|| vec![false; patterns], or)
+}
+
+fn map<T: Sync>(samples: &[T], table: &[u8], index: impl Fn(&T) -> usize + Sync) -> Vec<u8> {
+    let mut levels = vec![0; samples.len()];
+    levels.par_chunks_mut(CHUNK).zip(samples.par_chunks(CHUNK)).for_each(|(levels, samples)| {
+        for (level, sample) in levels.iter_mut().zip(samples) {
+            *level = table[index(sample)];
+        }
+    });
+    levels
+}

@@ -1,0 +1,103 @@
+//! Values of interest (PS3.3 section C.11.2): from values with a meaning to levels of 0 to 255.
+
+use dicom_dictionary_std::tags;
+use dicom_object::InMemDicomObject;
+
+use super::attributes::{decimals, items, text};
+use super::layout::Layout;
+use super::lut::Lut;
+use crate::error::Result;
+use crate::radiograph::{VoiFunction, VoiTransform, Warning};
+
+#[derive(Debug)]
+pub(super) enum Voi {
+    Lut(Lut),
+    Window {
+        index: usize,
+        function: VoiFunction,
+        centre: f64,
+        width: f64,
+    },
+    /// From the least to the greatest value that is no padding.
+    Range {
+        least: f64,
+        greatest: f64,
+    },
+}
+
+impl Voi {
+    /// What the file says; `None` where it has neither LUT nor usable window.
+    pub(super) fn read(
+        object: &InMemDicomObject,
+        layout: &Layout,
+        warnings: &mut Vec<Warning>,
+    ) -> Result<Option<Self>> {
+        let (centres, widths) = (decimals(object, tags::WINDOW_CENTER), decimals(object, tags::WINDOW_WIDTH));
+        let stated = centres != Some(Vec::new()) && widths != Some(Vec::new());
+        if let Some(item) = items(object, tags::VOILUT_SEQUENCE).first() {
+            if stated {
+                warnings.push(Warning::WindowsNotUsed);
+            }
+            let lut = Lut::read(item, (tags::LUT_DESCRIPTOR, tags::LUT_DATA), layout.signed, warnings)?;
+            return Ok(Some(Self::Lut(lut)));
+        }
+        if !stated {
+            return Ok(None);
+        }
+        let (centres, widths) = (centres.unwrap_or_default(), widths.unwrap_or_default());
+        if centres.len().min(widths.len()) > 1 {
+            warnings.push(Warning::SeveralWindows);
+        }
+        let function = match text(object, tags::VOILUT_FUNCTION).as_deref() {
+            None | Some("LINEAR") => VoiFunction::Linear,
+            Some("LINEAR_EXACT") => VoiFunction::LinearExact,
+            Some("SIGMOID") => VoiFunction::Sigmoid,
+            Some(_) => {
+                warnings.push(Warning::VoiFunctionUnknown);
+                VoiFunction::Linear
+            }
+        };
+        let narrowest_ok = |width: f64| if function == VoiFunction::Linear { width >= 1.0 } else { width > 0.0 };
+        match (centres.first(), widths.first()) {
+            (Some(&centre), Some(&width)) if narrowest_ok(width) => {
+                Ok(Some(Self::Window { index: 0, function, centre, width }))
+            }
+            _ => {
+                warnings.push(Warning::WindowInvalid);
+                Ok(None)
+            }
+        }
+    }
+
+    /// The level, in \[0, 255\], not rounded.
+    pub(super) fn apply(&self, value: f64) -> f64 {
+        let unit = match self {
+            // Beyond the range of i32 the first or last entry is right, and the cast saturates.
+            Self::Lut(lut) => f64::from(lut.entry(value.round_ties_even() as i32)) / f64::from(lut.greatest()),
+            Self::Window { function: VoiFunction::Linear, centre, width, .. } => {
+                let (middle, range) = (centre - 0.5, width - 1.0);
+                if value <= middle - range / 2.0 {
+                    0.0
+                } else if value > middle + range / 2.0 {
+                    1.0
+                } else {
+                    (value - middle) / range + 0.5
+                }
+            }
+            Self::Window { function: VoiFunction::LinearExact, centre, width, .. } => (value - centre) / width + 0.5,
+            Self::Window { function: VoiFunction::Sigmoid, centre, width, .. } => {
+                1.0 / (1.0 + (-4.0 * (value - centre) / width).exp())
+            }
+            Self::Range { least, greatest } => (value - least) / (greatest - least),
+        };
+        unit.clamp(0.0, 1.0) * 255.0
+    }
+
+    pub(super) fn transform(&self) -> VoiTransform {
+        match *self {
+            Self::Lut(_) => VoiTransform::Lut,
+            Self::Window { index, function, .. } => VoiTransform::Window { index, function },
+            Self::Range { .. } => VoiTransform::MinMax,
+        }
+    }
+}

@@ -1,0 +1,118 @@
+//! What a DICOM file says of itself that decides whether it is a chest radiograph: reported, never guessed.
+
+use serde::Serialize;
+
+/// What the file states. Only known terms are kept, never text of the file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[non_exhaustive]
+pub struct Eligibility {
+    /// Kind of image, from the SOP class (and Conversion Type for secondary captures).
+    pub kind: ImageKind,
+    /// Modality.
+    pub modality: Modality,
+    /// Body part, from Body Part Examined or Anatomic Region Sequence.
+    pub body_part: BodyPart,
+    /// View, from View Position.
+    pub view: View,
+    /// Presentation Intent Type.
+    pub intent: Intent,
+}
+
+impl Eligibility {
+    /// Whether this is a projection radiograph of the chest: `None` where the file does not say enough.
+    #[must_use]
+    pub fn is_chest_radiograph(&self) -> Option<bool> {
+        match (self.kind, self.modality, self.body_part) {
+            (_, _, BodyPart::Other) | (ImageKind::Other, ..) | (_, Modality::Other, _) => Some(false),
+            (
+                ImageKind::ComputedRadiography | ImageKind::DigitalRadiography | ImageKind::DigitisedFilm,
+                _,
+                BodyPart::Chest,
+            ) => Some(true),
+            _ => None,
+        }
+    }
+}
+
+/// Kind of image.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum ImageKind {
+    /// Computed Radiography Image Storage.
+    ComputedRadiography,
+    /// Digital X-Ray Image Storage, for presentation or for processing.
+    DigitalRadiography,
+    /// A secondary capture that says it is a digitised film.
+    DigitisedFilm,
+    /// Another secondary capture.
+    SecondaryCapture,
+    /// Another SOP class.
+    Other,
+    /// No SOP class.
+    NotStated,
+}
+
+/// Modality.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum Modality {
+    /// CR.
+    Cr,
+    /// DX.
+    Dx,
+    /// RG, radiographic imaging with film.
+    Rg,
+    /// OT, which secondary captures often have.
+    Ot,
+    /// Another one.
+    Other,
+    /// None.
+    NotStated,
+}
+
+/// Body part.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum BodyPart {
+    /// The chest.
+    Chest,
+    /// Another one.
+    Other,
+    /// None.
+    NotStated,
+}
+
+/// View position.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum View {
+    /// PA.
+    PosteriorAnterior,
+    /// AP.
+    AnteriorPosterior,
+    /// LL, LLD, RL, RLD or LATERAL.
+    Lateral,
+    /// LLO, LPO, RLO, RPO, LAO, RAO.
+    Oblique,
+    /// Another one.
+    Other,
+    /// None.
+    NotStated,
+}
+
+/// Presentation intent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum Intent {
+    /// FOR PRESENTATION.
+    ForPresentation,
+    /// FOR PROCESSING.
+    ForProcessing,
+    /// None.
+    NotStated,
+}

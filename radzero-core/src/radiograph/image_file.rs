@@ -1,0 +1,125 @@
+//! Image files: kind by content, size before allocation, Pillow's `convert("RGB")` for 8-bit samples.
+
+use std::io::Cursor;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use image::metadata::Orientation;
+use image::{DynamicImage, GrayImage, ImageDecoder as _, ImageError, ImageFormat, RgbImage};
+use zune_jpeg::JpegDecoder;
+use zune_jpeg::zune_core::bytestream::ZCursor;
+use zune_jpeg::zune_core::colorspace::ColorSpace;
+use zune_jpeg::zune_core::options::DecoderOptions;
+
+use super::options::ReadOptions;
+use super::{MAX_SIDE, Origin, Radiograph, Warning, check_size, kind, memory};
+use crate::error::{Error, ErrorKind, Result};
+
+fn fail(message: impl Into<String>) -> Error {
+    Error::new(ErrorKind::Image, message)
+}
+
+pub(super) fn decode(bytes: &[u8], options: &ReadOptions) -> Result<Radiograph> {
+    // PNG and JPEG first: their marks are longer than what tells a DICOM data set without a header.
+    let (origin, decoder): (_, Decoder) = match image::guess_format(bytes) {
+        Ok(ImageFormat::Png) => (Origin::Png, decode_png),
+        Ok(ImageFormat::Jpeg) => (Origin::Jpeg, decode_jpeg),
+        _ if kind::is_dicom(bytes) => return decode_dicom(bytes, options),
+        Ok(other) => return Err(fail(format!("PNG, JPEG or DICOM expected, {other:?} found"))),
+        Err(_) if bytes.is_empty() => return Err(fail("PNG, JPEG or DICOM expected, an empty file found")),
+        Err(_) => return Err(fail("PNG, JPEG or DICOM expected, something else found")),
+    };
+    // The decoders are other people's code, and files come from anywhere: what they did not think of must not end the
+    // process. Nothing they could leave half done is used afterwards.
+    let picture = catch_unwind(AssertUnwindSafe(|| decoder(bytes)))
+        .unwrap_or_else(|_| Err(fail("the image cannot be read: its decoder gave up")))?;
+    let Picture { mut image, orientation } = picture;
+    let mut warnings = Vec::new();
+    if orientation != Orientation::NoTransforms {
+        if options.apply_exif_orientation {
+            image.apply_orientation(orientation);
+        } else {
+            warnings.push(Warning::OrientationNotApplied);
+        }
+    }
+    memory::from_decoded(image, origin, warnings, options)
+}
+
+#[cfg(feature = "dicom")]
+fn decode_dicom(bytes: &[u8], options: &ReadOptions) -> Result<Radiograph> {
+    super::dicom::decode(bytes, options)
+}
+
+#[cfg(not(feature = "dicom"))]
+fn decode_dicom(_: &[u8], _: &ReadOptions) -> Result<Radiograph> {
+    Err(fail("this is a DICOM file, and radzero-core was built without its feature `dicom`"))
+}
+
+type Decoder = fn(&[u8]) -> Result<Picture>;
+
+struct Picture {
+    image: DynamicImage,
+    orientation: Orientation,
+}
+
+fn decode_png(bytes: &[u8]) -> Result<Picture> {
+    let unreadable = |error: ImageError| {
+        let message = match &error {
+            ImageError::Limits(limit) => {
+                format!("the image is too large: {limit}; at most {MAX_SIDE} pixels a side expected")
+            }
+            other => format!("the image cannot be read: {other}"),
+        };
+        fail(message).with_source(error)
+    };
+    let mut decoder = image::codecs::png::PngDecoder::new(Cursor::new(bytes)).map_err(unreadable)?;
+    let (width, height) = decoder.dimensions();
+    check_size(width as usize, height as usize)?;
+    let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
+    Ok(Picture { image: DynamicImage::from_decoder(decoder).map_err(unreadable)?, orientation })
+}
+
+fn decode_jpeg(bytes: &[u8]) -> Result<Picture> {
+    let unreadable = |error: zune_jpeg::errors::DecodeErrors| {
+        fail(format!("the image cannot be read: {error:?}")).with_source(error)
+    };
+    let options = DecoderOptions::default().set_strict_mode(false).set_max_width(MAX_SIDE).set_max_height(MAX_SIDE);
+    let mut decoder = JpegDecoder::new_with_options(ZCursor::new(bytes), options);
+    decoder.decode_headers().map_err(unreadable)?;
+    let (width, height) = decoder.dimensions().unwrap_or_default();
+    check_size(width, height)?;
+    let stored = decoder.input_colorspace().unwrap_or(ColorSpace::Unknown);
+    let wanted = match stored {
+        ColorSpace::Luma | ColorSpace::CMYK | ColorSpace::YCCK => stored,
+        _ => ColorSpace::RGB,
+    };
+    decoder.set_options(options.jpeg_set_out_colorspace(wanted));
+    let samples = decoder.decode().map_err(unreadable)?;
+    let exif = decoder.exif().and_then(|exif| Orientation::from_exif_chunk(exif));
+    let (columns, rows) = (width as u32, height as u32);
+    let image = match stored {
+        ColorSpace::Luma => GrayImage::from_raw(columns, rows, samples).map(DynamicImage::from),
+        ColorSpace::CMYK => RgbImage::from_raw(columns, rows, cmyk_to_rgb(&samples, |ink| ink)).map(DynamicImage::from),
+        ColorSpace::YCCK => RgbImage::from_raw(columns, rows, cmyk_to_rgb(&samples, ycck_inks)).map(DynamicImage::from),
+        _ => RgbImage::from_raw(columns, rows, samples).map(DynamicImage::from),
+    };
+    let image = image.ok_or_else(|| fail("the decoder returned fewer samples than the image has"))?;
+    Ok(Picture { image, orientation: exif.unwrap_or(Orientation::NoTransforms) })
+}
+
+/// Inks as Adobe stores them, 255 for none, to red, green and blue in Pillow's arithmetic (`Convert.c`, cmyk2rgb).
+fn cmyk_to_rgb(samples: &[u8], inks: fn([u8; 3]) -> [u8; 3]) -> Vec<u8> {
+    let mut levels = Vec::with_capacity(samples.len() / 4 * 3);
+    for &[a, b, c, black] in samples.as_chunks::<4>().0 {
+        for stored in inks([a, b, c]) {
+            let product = u32::from(255 - stored) * u32::from(black) + 128;
+            levels.push(black.saturating_sub((((product >> 8) + product) >> 8) as u8));
+        }
+    }
+    levels
+}
+
+/// Inks of YCCK as those of CMYK: what the colour transform of T.871 gives, from 255.
+fn ycck_inks([y, cb, cr]: [u8; 3]) -> [u8; 3] {
+    let (y, cb, cr) = (f32::from(y), f32::from(cb) - 128.0, f32::from(cr) - 128.0);
+    [y + 1.402 * cr, y - 0.344_136_3 * cb - 0.714_136_3 * cr, y + 1.772 * cb].map(|value| 255 - value.round() as u8)
+}

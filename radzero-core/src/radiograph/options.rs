@@ -1,0 +1,173 @@
+//! Choices made before a radiograph is read.
+
+use std::fmt;
+use std::path::Path;
+use std::str::FromStr;
+
+use image::DynamicImage;
+use ndarray::{Array2, Array3, ArrayView2};
+use serde::{Deserialize, Serialize};
+
+use super::{Radiograph, image_file, memory};
+use crate::error::{Error, ErrorKind, Result};
+
+/// Which rule makes 8-bit levels of stored samples.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum IntensityPolicy {
+    /// What the published code does, and the model was trained and evaluated with: 8-bit images as they are, 16-bit gray from
+    /// least to greatest, DICOM stored value x 255 / greatest, inverted for MONOCHROME1.
+    #[default]
+    Reference,
+    /// What a radiologist's display shows of a DICOM file: modality transform, window or VOI LUT, presentation. Images have
+    /// none of these and are read as by `reference`.
+    Display,
+    /// The least value becomes 0 and the greatest 255, rounded half to even: the published code's batch evaluation. In DICOM
+    /// after the modality transform, before the inversion, and without padding.
+    MinMax,
+}
+
+impl IntensityPolicy {
+    const ALL: [(Self, &'static str); 3] =
+        [(Self::Reference, "reference"), (Self::Display, "display"), (Self::MinMax, "min-max")];
+}
+
+impl fmt::Display for IntensityPolicy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let found = Self::ALL.iter().find(|(policy, _)| policy == self);
+        f.pad(found.map_or("", |(_, name)| name))
+    }
+}
+
+impl FromStr for IntensityPolicy {
+    type Err = Error;
+
+    /// Exactly `reference`, `display` or `min-max`.
+    fn from_str(text: &str) -> Result<Self> {
+        let found = Self::ALL.iter().find(|(_, name)| *name == text);
+        found.map(|&(policy, _)| policy).ok_or_else(|| {
+            Error::new(ErrorKind::Argument, format!("reference, display or min-max expected, {text:?} found"))
+        })
+    }
+}
+
+/// How a radiograph is read. The default is what the published code does.
+///
+/// The options apply in this order:
+///
+/// 1. `allow_for_processing`: DICOM images of raw detector data are refused, or not
+/// 2. `frame`: one frame is decoded
+/// 3. `intensity`: its samples become 8-bit levels
+/// 4. `apply_exif_orientation`: the picture of an image file is turned
+///
+/// ```no_run
+/// use radzero_core::radiograph::{IntensityPolicy, ReadOptions};
+///
+/// # fn main() -> radzero_core::Result<()> {
+/// let options = ReadOptions { intensity: IntensityPolicy::Display, ..ReadOptions::default() };
+/// let radiograph = options.open("chest.dcm")?;
+/// println!("{} {:?}", radiograph.intensity(), radiograph.warnings());
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ReadOptions {
+    /// Which rule makes 8-bit levels of stored samples.
+    pub intensity: IntensityPolicy,
+    /// Which frame of a DICOM file to read, from 0. Without it a file of several frames is refused.
+    pub frame: Option<usize>,
+    /// Reads DICOM images whose Presentation Intent Type is FOR PROCESSING: raw detector data that nobody looks at, and
+    /// unlike what the model has seen.
+    pub allow_for_processing: bool,
+    /// Turns image files as their EXIF orientation says. The published code does not.
+    pub apply_exif_orientation: bool,
+}
+
+impl ReadOptions {
+    /// Reads a PNG, JPEG or (with feature `dicom`) DICOM file; the content decides, not the name.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Io`] if the file cannot be read, otherwise as [`ReadOptions::read_bytes`].
+    pub fn open(&self, path: impl AsRef<Path>) -> Result<Radiograph> {
+        let path = path.as_ref();
+        let bytes = std::fs::read(path).map_err(|source| Error::io(path, "read", source))?;
+        self.read_bytes(&bytes).map_err(|error| {
+            let message = format!("{}: {error}", path.display());
+            Error::new(error.kind(), message).with_source(error)
+        })
+    }
+
+    /// Decodes the content of a PNG, JPEG or (with feature `dicom`) DICOM file.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Image`] if it is none of these, damaged, of an unsupported kind, empty, or beyond
+    /// [`MAX_SIDE`](super::MAX_SIDE) or [`MAX_PIXELS`](super::MAX_PIXELS).
+    pub fn read_bytes(&self, bytes: &[u8]) -> Result<Radiograph> {
+        image_file::decode(bytes, self)
+    }
+
+    /// Takes a decoded image: 8-bit samples as they are (alpha is dropped, not blended), 16-bit gray from least to greatest,
+    /// of 16-bit colour the high byte; with [`IntensityPolicy::MinMax`] everything from least to greatest.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Image`] for floating point samples and images that are empty, too large or, where least and greatest
+    /// count, of one value.
+    pub fn read_image(&self, image: &DynamicImage) -> Result<Radiograph> {
+        memory::from_image(image, self)
+    }
+
+    /// Takes 8-bit gray levels \[height, width\].
+    ///
+    /// # Errors
+    /// [`ErrorKind::Image`] if the array is empty or too large, or, with [`IntensityPolicy::MinMax`], of one value.
+    pub fn read_gray(&self, levels: Array2<u8>) -> Result<Radiograph> {
+        memory::from_gray(levels, self)
+    }
+
+    /// Takes 16-bit gray samples \[height, width\], from least to greatest.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Image`] if the array is empty, too large or of one value.
+    pub fn read_gray16(&self, samples: ArrayView2<'_, u16>) -> Result<Radiograph> {
+        memory::from_gray16(samples, self)
+    }
+
+    /// Takes 8-bit colour levels \[3, height, width\] (red, green, blue).
+    ///
+    /// # Errors
+    /// [`ErrorKind::Image`] if the array is empty, too large, has not three planes, or, with [`IntensityPolicy::MinMax`], is
+    /// of one value.
+    pub fn read_rgb(&self, levels: Array3<u8>) -> Result<Radiograph> {
+        memory::from_rgb(levels, self)
+    }
+
+    /// Takes a parsed DICOM object with its pixel data. `transfer_syntax` is the UID that its file meta information names.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Image`] as [`ReadOptions::read_bytes`].
+    #[cfg(feature = "dicom")]
+    pub fn read_dicom(&self, object: &dicom_object::InMemDicomObject, transfer_syntax: &str) -> Result<Radiograph> {
+        super::dicom::decode_object(object, transfer_syntax, self)
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn policies_parse_strictly_and_round_trip() {
+        for (policy, name) in IntensityPolicy::ALL {
+            assert_eq!(name.parse::<IntensityPolicy>().unwrap(), policy);
+            assert_eq!(policy.to_string(), name);
+            assert_eq!(serde_json::to_value(policy).unwrap(), name);
+            assert_eq!(serde_json::from_value::<IntensityPolicy>(name.into()).unwrap(), policy);
+        }
+        for text in ["", "Reference", "minmax", "min_max", "display "] {
+            let error = text.parse::<IntensityPolicy>().unwrap_err();
+            assert!(error.to_string().contains("reference, display or min-max expected"), "{error}");
+        }
+    }
+}

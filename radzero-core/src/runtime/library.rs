@@ -1,0 +1,177 @@
+//! Finding the ONNX Runtime library, and looking at it before it is loaded.
+//!
+//! The loader's own answers are too late or too little: a truncated file ends the process with a bus error, a library for
+//! another processor is reported as missing.
+
+use std::ffi::CStr;
+use std::path::{Path, PathBuf};
+
+use object::read::ReadCache;
+use object::{Object as _, ObjectSegment as _};
+use ort::environment::Environment;
+
+use super::Runtime;
+use crate::error::{Error, ErrorKind, Result};
+
+const VARIABLE: &str = "ORT_DYLIB_PATH";
+
+/// Directories searched beside the executable, relative to its own.
+const BESIDE_EXECUTABLE: [&str; 3] = [".", "../lib", "../onnxruntime"];
+
+/// The library's usual file name, without a version.
+const FILE_NAME: &str = if cfg!(windows) {
+    "onnxruntime.dll"
+} else if cfg!(target_vendor = "apple") {
+    "libonnxruntime.dylib"
+} else {
+    "libonnxruntime.so"
+};
+
+fn fail(message: String) -> Error {
+    Error::new(ErrorKind::Runtime, message)
+}
+
+/// The library that the environment variable or the executable's surroundings name.
+pub(super) fn discover() -> Result<PathBuf> {
+    if let Some(value) = std::env::var_os(VARIABLE).filter(|value| !value.is_empty()) {
+        return Ok(PathBuf::from(value));
+    }
+    let executable =
+        std::env::current_exe().map_err(|error| fail("cannot locate the executable".into()).with_source(error))?;
+    let home = executable.parent().unwrap_or(Path::new("."));
+    let places: Vec<PathBuf> = BESIDE_EXECUTABLE.iter().map(|place| home.join(place)).collect();
+    places.iter().find_map(|place| in_directory(place)).ok_or_else(|| {
+        let places: Vec<String> = places.iter().map(|place| place.display().to_string()).collect();
+        fail(format!(
+            "no ONNX Runtime library: {VARIABLE} is not set and there is no {FILE_NAME} in {}; version {} or newer is needed",
+            places.join(", "),
+            Runtime::OLDEST
+        ))
+    })
+}
+
+/// The absolute path of the library that `path` names, as a file or as the directory that holds it.
+pub(super) fn resolve(path: &Path) -> Result<PathBuf> {
+    let needed = || format!("ONNX Runtime {} or newer is needed", Runtime::OLDEST);
+    let absolute = std::fs::canonicalize(path).map_err(|error| {
+        fail(format!("ONNX Runtime library {} cannot be found; {}", path.display(), needed())).with_source(error)
+    })?;
+    if !absolute.is_dir() {
+        return Ok(absolute);
+    }
+    in_directory(&absolute)
+        .and_then(|file| std::fs::canonicalize(file).ok())
+        .ok_or_else(|| fail(format!("there is no {FILE_NAME} in {}; {}", absolute.display(), needed())))
+}
+
+/// The library in `directory`: under its plain name, else the only versioned one (`libonnxruntime.so.1.31.1`).
+fn in_directory(directory: &Path) -> Option<PathBuf> {
+    let plain = directory.join(FILE_NAME);
+    if plain.is_file() {
+        return Some(plain);
+    }
+    let mut versioned = std::fs::read_dir(directory).ok()?.flatten().map(|entry| entry.path()).filter(|path| {
+        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        let stem = FILE_NAME.trim_end_matches(".dylib");
+        // The provider libraries beside it start alike (`libonnxruntime_providers_cuda.so`).
+        name.strip_prefix(stem).is_some_and(|rest| rest.starts_with('.')) && path.is_file()
+    });
+    versioned.next().filter(|_| versioned.next().is_none())
+}
+
+/// Checks that the file is a whole shared library for this machine, that it is ONNX Runtime, and new enough; returns its
+/// version.
+pub(super) fn inspect(path: &Path) -> Result<String> {
+    let shown = path.display();
+    let file = std::fs::File::open(path)
+        .map_err(|error| fail(format!("cannot open ONNX Runtime library {shown}")).with_source(error))?;
+    let length = file.metadata().map_err(|error| Error::io(path, "inspect", error))?.len();
+    let cache = ReadCache::new(file);
+    let parsed = object::File::parse(&cache).map_err(|error| {
+        fail(format!("{shown} ({length} bytes) is not a shared library, or a damaged one")).with_source(error)
+    })?;
+    if !machine_matches(parsed.architecture()) {
+        return Err(fail(format!(
+            "{shown} is for another processor: {} expected, {:?} found",
+            std::env::consts::ARCH,
+            parsed.architecture()
+        )));
+    }
+    // Mapping past the end of a truncated file succeeds; touching those pages kills the process.
+    let needed =
+        parsed.segments().map(|segment| segment.file_range()).map(|(start, size)| start.saturating_add(size)).max();
+    if needed.is_none_or(|needed| needed > length) {
+        return Err(fail(format!(
+            "{shown} is truncated: at least {} bytes expected, {length} found",
+            needed.unwrap_or(1)
+        )));
+    }
+    let version = version(path)?;
+    if !new_enough(&version) {
+        return Err(fail(format!(
+            "{shown} is too old: ONNX Runtime {} or newer expected, {version} found",
+            Runtime::OLDEST
+        )));
+    }
+    Ok(version)
+}
+
+fn machine_matches(found: object::Architecture) -> bool {
+    use object::Architecture as A;
+    match std::env::consts::ARCH {
+        "x86_64" => found == A::X86_64,
+        "aarch64" => found == A::Aarch64,
+        "x86" => found == A::I386,
+        "arm" => found == A::Arm,
+        "riscv64" => found == A::Riscv64,
+        "powerpc64" => found == A::PowerPc64,
+        "s390x" => found == A::S390x,
+        // A target that nobody builds ONNX Runtime for: leave the verdict to the loader.
+        _ => true,
+    }
+}
+
+/// Asks the library for its version.
+fn version(path: &Path) -> Result<String> {
+    let shown = path.display();
+    // SAFETY: loading runs the library's initialisers; the path was named by the user or lies beside the executable, and
+    // the file has been checked to be a whole library for this machine.
+    let library = unsafe { libloading::Library::new(path) }
+        .map_err(|error| fail(format!("cannot load ONNX Runtime library {shown}")).with_source(error))?;
+    // SAFETY: this is the signature of ONNX Runtime's only exported entry point (onnxruntime_c_api.h).
+    let entry =
+        unsafe { library.get::<unsafe extern "system" fn() -> *const ort::sys::OrtApiBase>(b"OrtGetApiBase\0") }
+            .map_err(|error| fail(format!("{shown} is a library, but not ONNX Runtime")).with_source(error))?;
+    // SAFETY: the entry point takes nothing and returns a pointer to a static table, or null.
+    let base = unsafe { entry().as_ref() }.ok_or_else(|| fail(format!("{shown} returned no ONNX Runtime API")))?;
+    // SAFETY: `GetVersionString` returns a static, NUL-terminated string.
+    let version = unsafe { CStr::from_ptr((base.GetVersionString)()) }.to_string_lossy().into_owned();
+    // ONNX Runtime's threads may outlive a handle; the library stays for the life of the process.
+    std::mem::forget(library);
+    Ok(version)
+}
+
+fn new_enough(version: &str) -> bool {
+    let number = |text: &str| -> Option<(u32, u32)> {
+        let mut parts = text.split('.').map(|part| part.parse().ok());
+        Some((parts.next()??, parts.next()??))
+    };
+    number(version).zip(number(Runtime::OLDEST)).is_some_and(|(found, oldest)| found >= oldest)
+}
+
+/// Hands the inspected library to `ort` and creates the process's environment.
+pub(super) fn initialise(path: &Path) -> Result<Environment> {
+    let shown = path.display();
+    ort::init_from(path)
+        .map_err(|error| fail(format!("cannot load ONNX Runtime library {shown}")).with_source(error))?
+        .with_name("radzero")
+        .with_telemetry(false)
+        .build()
+        .map_err(|error| {
+            fail(format!(
+                "cannot create an ONNX Runtime environment with {shown}; a host that has its own hands it in with \
+                 Runtime::from_environment"
+            ))
+            .with_source(error)
+        })
+}

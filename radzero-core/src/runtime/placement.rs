@@ -1,0 +1,123 @@
+//! Which execution provider runs which nodes, read back from a session.
+
+use std::collections::BTreeMap;
+use std::ffi::{CStr, c_char};
+use std::fmt;
+
+use ort::AsPointer as _;
+use ort::session::Session;
+
+use super::Device;
+use crate::error::{Error, ErrorKind, Result};
+
+/// Session configuration without which ONNX Runtime keeps no record of the assignment.
+pub(super) const RECORD_KEY: &str = "session.record_ep_graph_assignment_info";
+
+/// Operators in which the time goes. With any of these on the CPU, a model opened for a GPU would be a CPU model in disguise.
+const HEAVY: [&str; 8] =
+    ["Conv", "Gemm", "MatMul", "DynamicQuantizeMatMul", "MultiHeadAttention", "Softmax", "LayerNormalization", "Gelu"];
+
+/// Which execution provider runs how many nodes of a graph, by operator: from the session, not from what was asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Placement(BTreeMap<String, BTreeMap<String, usize>>);
+
+impl Placement {
+    /// Reads the assignment of a session that was built with [`RECORD_KEY`].
+    pub(super) fn read(session: &Session) -> Result<Self> {
+        let api = ort::api();
+        let mut providers: BTreeMap<String, BTreeMap<String, usize>> = BTreeMap::new();
+        // SAFETY: the session pointer is valid while `session` is borrowed; every out pointer is written before it is
+        // read, as the status is checked first; arrays and strings belong to the session and are only read here, while
+        // it lives. Needs ONNX Runtime 1.24, which is the oldest that loads.
+        unsafe {
+            let mut subgraphs = std::ptr::null();
+            let mut subgraph_count = 0;
+            check((api.Session_GetEpGraphAssignmentInfo)(session.ptr(), &raw mut subgraphs, &raw mut subgraph_count))?;
+            for &subgraph in slice(subgraphs, subgraph_count) {
+                let mut name: *const c_char = std::ptr::null();
+                check((api.EpAssignedSubgraph_GetEpName)(subgraph, &raw mut name))?;
+                let operators = providers.entry(text(name)).or_default();
+                let mut nodes = std::ptr::null();
+                let mut node_count = 0;
+                check((api.EpAssignedSubgraph_GetNodes)(subgraph, &raw mut nodes, &raw mut node_count))?;
+                for &node in slice(nodes, node_count) {
+                    let mut operator: *const c_char = std::ptr::null();
+                    check((api.EpAssignedNode_GetOperatorType)(node, &raw mut operator))?;
+                    *operators.entry(text(operator)).or_default() += 1;
+                }
+            }
+        }
+        Ok(Self(providers))
+    }
+
+    /// Execution providers and the number of nodes that each runs.
+    pub fn providers(&self) -> impl Iterator<Item = (&str, usize)> {
+        self.0.iter().map(|(name, operators)| (name.as_str(), operators.values().sum()))
+    }
+
+    /// Execution providers and, of each, the operators that it runs with their number.
+    pub fn operators(&self) -> impl Iterator<Item = (&str, &BTreeMap<String, usize>)> {
+        self.0.iter().map(|(name, operators)| (name.as_str(), operators))
+    }
+
+    /// Fails unless `device` runs every heavy node.
+    pub(super) fn require(&self, device: Device, graph: &str) -> Result<()> {
+        let wanted = device.provider();
+        let elsewhere: Vec<String> = self
+            .0
+            .iter()
+            .filter(|(provider, _)| *provider != wanted)
+            .flat_map(|(provider, operators)| {
+                operators.iter().map(move |(operator, count)| (provider, operator, count))
+            })
+            .filter(|(_, operator, _)| HEAVY.contains(&operator.as_str()))
+            .map(|(provider, operator, count)| format!("{count} x {operator} on {provider}"))
+            .collect();
+        if elsewhere.is_empty() && self.0.contains_key(wanted) {
+            return Ok(());
+        }
+        Err(Error::new(
+            ErrorKind::Provider,
+            format!(
+                "{graph} does not run on {device}: {wanted} expected, {} found",
+                if elsewhere.is_empty() { self.to_string() } else { elsewhere.join(", ") }
+            ),
+        ))
+    }
+}
+
+impl fmt::Display for Placement {
+    /// `CPUExecutionProvider: 101 nodes`, one after the other.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, (name, nodes)) in self.providers().enumerate() {
+            write!(f, "{}{name}: {nodes} nodes", if index > 0 { ", " } else { "" })?;
+        }
+        Ok(())
+    }
+}
+
+/// Turns a status into a result and releases it.
+unsafe fn check(status: ort::sys::OrtStatusPtr) -> Result<()> {
+    // SAFETY: the caller passes a status that ONNX Runtime has just returned; ort takes it over and releases it.
+    unsafe { ort::Error::result_from_status(status) }.map_err(|error| {
+        Error::new(ErrorKind::Runtime, "cannot read which execution provider runs the graph").with_source(error)
+    })
+}
+
+/// An array that ONNX Runtime owns; null where it is empty.
+unsafe fn slice<'a, T>(start: *const T, length: usize) -> &'a [T] {
+    if start.is_null() || length == 0 {
+        return &[];
+    }
+    // SAFETY: ONNX Runtime returned both together.
+    unsafe { std::slice::from_raw_parts(start, length) }
+}
+
+/// A string that ONNX Runtime owns.
+unsafe fn text(string: *const c_char) -> String {
+    if string.is_null() {
+        return String::new();
+    }
+    // SAFETY: not null, so a NUL-terminated string by contract.
+    unsafe { CStr::from_ptr(string) }.to_string_lossy().into_owned()
+}

@@ -1,0 +1,146 @@
+//! A lock that serves its callers in the order in which they came.
+
+use std::collections::BTreeSet;
+use std::ops::{Deref, DerefMut};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use super::Cancellation;
+use crate::error::Result;
+
+/// How often a waiting caller looks whether it was cancelled.
+const LOOK: Duration = Duration::from_millis(20);
+
+/// A value for one caller at a time, first come, first served.
+///
+/// The standard mutex lets a caller that comes back at once overtake those that wait: with many callers, some would wait
+/// forever.
+pub(super) struct Queue<T> {
+    tickets: Mutex<Tickets>,
+    turn: Condvar,
+    value: Mutex<T>,
+}
+
+#[derive(Default)]
+struct Tickets {
+    next: u64,
+    serving: u64,
+    /// Tickets of callers that left before their turn.
+    left: BTreeSet<u64>,
+}
+
+impl Tickets {
+    /// Moves on to the next caller that is still there.
+    fn advance(&mut self) {
+        self.serving += 1;
+        while self.left.remove(&self.serving) {
+            self.serving += 1;
+        }
+    }
+}
+
+impl<T> Queue<T> {
+    pub(super) fn new(value: T) -> Self {
+        Self { tickets: Mutex::default(), turn: Condvar::new(), value: Mutex::new(value) }
+    }
+
+    /// Waits for the caller's turn, or until it is cancelled.
+    pub(super) fn wait(&self, cancellation: &Cancellation) -> Result<Turn<'_, T>> {
+        let mut tickets = self.tickets();
+        let ticket = tickets.next;
+        tickets.next += 1;
+        while tickets.serving != ticket {
+            if let Err(cancelled) = cancellation.check() {
+                tickets.left.insert(ticket);
+                return Err(cancelled);
+            }
+            tickets = self.turn.wait_timeout(tickets, LOOK).unwrap_or_else(PoisonError::into_inner).0;
+        }
+        drop(tickets);
+        // Taken by the one whose turn it is; a panic of an earlier one left nothing half done.
+        let value = self.value.lock().unwrap_or_else(PoisonError::into_inner);
+        Ok(Turn { queue: self, value })
+    }
+
+    fn tickets(&self) -> MutexGuard<'_, Tickets> {
+        self.tickets.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A caller's turn; the next one's begins when it is dropped.
+pub(super) struct Turn<'a, T> {
+    queue: &'a Queue<T>,
+    value: MutexGuard<'a, T>,
+}
+
+impl<T> Deref for Turn<'_, T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.value
+    }
+}
+
+impl<T> DerefMut for Turn<'_, T> {
+    fn deref_mut(&mut self) -> &mut T {
+        &mut self.value
+    }
+}
+
+impl<T> Drop for Turn<'_, T> {
+    fn drop(&mut self) {
+        self.queue.tickets().advance();
+        self.queue.turn.notify_all();
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::error::ErrorKind;
+    use std::sync::Arc;
+    use std::thread;
+
+    /// Waits until `count` callers have taken a ticket.
+    fn until_taken<T>(queue: &Queue<T>, count: u64) {
+        while queue.tickets().next < count {
+            thread::yield_now();
+        }
+    }
+
+    #[test]
+    fn first_come_first_served() {
+        let queue = Arc::new(Queue::new(Vec::new()));
+        let first = queue.wait(&Cancellation::new()).unwrap();
+        let mut callers = Vec::new();
+        for name in 0..8 {
+            let shared = queue.clone();
+            callers.push(thread::spawn(move || shared.wait(&Cancellation::new()).unwrap().push(name)));
+            until_taken(&queue, name + 2);
+        }
+        drop(first);
+        for caller in callers {
+            caller.join().unwrap();
+        }
+        assert_eq!(*queue.wait(&Cancellation::new()).unwrap(), (0..8).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn a_cancelled_caller_leaves_and_the_rest_goes_on() {
+        let queue = Arc::new(Queue::new(0));
+        let first = queue.wait(&Cancellation::new()).unwrap();
+        let cancellation = Cancellation::new();
+        let (shared, token) = (queue.clone(), cancellation.clone());
+        let leaving = thread::spawn(move || shared.wait(&token).err().map(|error| error.kind()));
+        until_taken(&queue, 2);
+        let shared = queue.clone();
+        let staying = thread::spawn(move || *shared.wait(&Cancellation::new()).unwrap() += 1);
+        until_taken(&queue, 3);
+        cancellation.cancel();
+        assert_eq!(leaving.join().unwrap(), Some(ErrorKind::Cancelled));
+        drop(first);
+        staying.join().unwrap();
+        assert_eq!(*queue.wait(&Cancellation::new()).unwrap(), 1);
+    }
+}
