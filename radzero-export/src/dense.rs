@@ -1,0 +1,35 @@
+//! A fully connected layer of the checkpoint, and what can be folded into it.
+
+use ndarray::{Array1, Array2, Axis};
+
+use crate::checkpoint::Weights;
+use crate::error::ExportError;
+
+/// Weight \[output, input\] and bias \[output\].
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Dense {
+    pub(crate) weight: Array2<f32>,
+    pub(crate) bias: Option<Array1<f32>>,
+}
+
+impl Dense {
+    /// Reads `NAME.weight` and, where there is one, `NAME.bias`.
+    pub(crate) fn read(weights: &Weights, name: &str, bias: bool) -> Result<Self, ExportError> {
+        let weight = weights.matrix(&format!("{name}.weight"))?;
+        let bias = if bias { Some(weights.vector(&format!("{name}.bias"))?) } else { None };
+        Ok(Self { weight, bias })
+    }
+
+    /// Folds a factor for each output in, as the layer were followed by a multiplication.
+    pub(crate) fn scale_outputs(mut self, scale: &Array1<f32>) -> Self {
+        self.bias = self.bias.map(|bias| bias * scale);
+        self.weight *= &scale.view().insert_axis(Axis(1));
+        self
+    }
+
+    /// Folds a factor for each input in, as the layer were preceded by a multiplication.
+    pub(crate) fn scale_inputs(mut self, scale: &Array1<f32>) -> Self {
+        self.weight *= scale;
+        self
+    }
+}

@@ -1,0 +1,195 @@
+//! A DINOv2 block at the export's precision.
+//!
+//! Residual sums and norms are always in 32 bits. The fully connected layers between them, and attention, are what the
+//! precision is about.
+
+use ndarray::{Array1, Array2};
+
+use super::layers::{Attention, attention, gelu, layer_norm_with, linear, to_half, to_single};
+use crate::checkpoint::{Stack, Weights};
+use crate::dense::Dense;
+use crate::error::ExportError;
+use crate::onnx::{Attributes, GraphBuilder, Value};
+use crate::quantize::{Decision, Plan, quantize_rows, readers};
+use crate::reference::Site;
+
+/// How the fully connected layers and attention are computed.
+#[derive(Debug)]
+pub(crate) enum Numerics {
+    /// 32-bit floats.
+    Single,
+    /// 16-bit floats.
+    Half,
+    /// 8-bit integers where the plan says so.
+    Int8(Plan),
+}
+
+/// Shapes that rows are given: all tokens of a batch below each other, or image by image.
+pub(super) struct Shapes {
+    pub(super) flat: Value,
+    pub(super) batched: Value,
+}
+
+/// A block that is about to be written.
+pub(super) struct Block<'a> {
+    /// Prefix of its tensors.
+    pub(super) name: &'a str,
+    pub(super) stack: &'a Stack,
+    pub(super) numerics: &'a Numerics,
+    pub(super) shapes: &'a Shapes,
+}
+
+impl Block<'_> {
+    /// Writes the block on \[batch * tokens, D\]: attention and perceptron, each after a norm and with LayerScale.
+    pub(super) fn write(&self, graph: &mut GraphBuilder<'_>, rows: &Value) -> Result<Value, ExportError> {
+        let weights = graph.weights();
+        let attended = self.attention(graph, weights, rows)?;
+        let rows = graph.node("Add", &self.named("residual1"), &[rows, &attended], Attributes::none());
+        let inside = self.perceptron(graph, weights, &rows)?;
+        Ok(graph.node("Add", &self.named("residual2"), &[&rows, &inside], Attributes::none()))
+    }
+
+    fn attention(&self, graph: &mut GraphBuilder<'_>, weights: &Weights, rows: &Value) -> Result<Value, ExportError> {
+        let smoothing = self.decision(Site::Attention).and_then(Decision::smoothing);
+        let normed = self.norm(graph, Site::Norm1, rows)?;
+        let mut parts = Vec::with_capacity(3);
+        for (part, mut dense) in ["query", "key", "value"].into_iter().zip(self.readers(weights, Site::Norm1)?) {
+            // Attention passes factors of the values' channels on: what its output layer wants divided is divided here.
+            if let (Some(scale), "value") = (smoothing, part) {
+                dense = dense.scale_outputs(&scale.map(|scale| 1.0 / scale));
+            }
+            let layer = self.named(&format!("attention.attention.{part}"));
+            let flat = self.dense(graph, &layer, &normed, dense, Site::Norm1)?;
+            let reshaped = format!("{layer}.tokens");
+            parts.push(graph.node("Reshape", &reshaped, &[&flat, &self.shapes.batched], Attributes::none()));
+        }
+        let settings =
+            Attention { heads: self.stack.heads, width: self.stack.hidden, half: self.half(), mask_and_bias: None };
+        let qkv = [&parts[0], &parts[1], &parts[2]];
+        let attended = attention(graph, &Site::Attention.within(self.name), qkv, &settings)?;
+        let attended =
+            graph.node("Reshape", &self.named("attention.rows"), &[&attended, &self.shapes.flat], Attributes::none());
+        let layer = self.named("attention.output.dense");
+        let attended = self.only(graph, weights, &layer, &attended, Site::Attention)?;
+        Ok(self.leave(graph, &layer, attended))
+    }
+
+    fn perceptron(&self, graph: &mut GraphBuilder<'_>, weights: &Weights, rows: &Value) -> Result<Value, ExportError> {
+        let normed = self.norm(graph, Site::Norm2, rows)?;
+        let inside = self.only(graph, weights, &self.named("mlp.fc1"), &normed, Site::Norm2)?;
+        let mut inside = gelu(graph, &Site::Perceptron.within(self.name), &inside);
+        if let Some(scale) = self.decision(Site::Perceptron).and_then(Decision::smoothing) {
+            let name = self.named("mlp.smoothing");
+            let factors = graph.constant(&format!("{name}.factors"), &[scale.len()], &inverse(scale))?;
+            inside = graph.node("Mul", &name, &[&inside, &factors], Attributes::none());
+        }
+        let layer = self.named("mlp.fc2");
+        let inside = self.only(graph, weights, &layer, &inside, Site::Perceptron)?;
+        Ok(self.leave(graph, &layer, inside))
+    }
+
+    /// A norm whose values enter at `site`, ready for its layers.
+    fn norm(&self, graph: &mut GraphBuilder<'_>, site: Site, rows: &Value) -> Result<Value, ExportError> {
+        let name = site.within(self.name);
+        let mut constants = Vec::with_capacity(2);
+        for part in ["weight", "bias"] {
+            let tensor = format!("{name}.{part}");
+            constants.push(match self.decision(site).and_then(Decision::smoothing) {
+                Some(scale) => {
+                    let values = graph.weights().vector(&tensor)? / scale;
+                    graph.constant(&tensor, &[values.len()], &values.to_vec())?
+                }
+                None => graph.weight(&tensor)?,
+            });
+        }
+        let normed = layer_norm_with(graph, &name, rows, [&constants[0], &constants[1]], self.stack.eps);
+        Ok(if self.half() { to_half(graph, &format!("{name}.half"), &normed) } else { normed })
+    }
+
+    /// Back to 32 bits, for a residual sum.
+    fn leave(&self, graph: &mut GraphBuilder<'_>, name: &str, value: Value) -> Value {
+        if self.half() { to_single(graph, &format!("{name}.single"), &value) } else { value }
+    }
+
+    /// The only layer that reads a site.
+    fn only(
+        &self,
+        graph: &mut GraphBuilder<'_>,
+        weights: &Weights,
+        name: &str,
+        input: &Value,
+        site: Site,
+    ) -> Result<Value, ExportError> {
+        let mut result = input.clone();
+        for dense in self.readers(weights, site)? {
+            result = self.dense(graph, name, input, dense, site)?;
+        }
+        Ok(result)
+    }
+
+    fn readers(&self, weights: &Weights, site: Site) -> Result<Vec<Dense>, ExportError> {
+        readers(weights, site, self.name, self.stack.qkv_bias)
+    }
+
+    /// A fully connected layer that reads a site.
+    fn dense(
+        &self,
+        graph: &mut GraphBuilder<'_>,
+        name: &str,
+        input: &Value,
+        dense: Dense,
+        site: Site,
+    ) -> Result<Value, ExportError> {
+        let (weight_name, bias_name) = (format!("{name}.weight"), format!("{name}.bias"));
+        if let Some(decision) = self.decision(site) {
+            let dense = match decision.smoothing() {
+                Some(scale) => dense.scale_inputs(scale),
+                None => dense,
+            };
+            return int8(graph, name, input, dense);
+        }
+        let shape = [dense.weight.nrows(), dense.weight.ncols()];
+        let constant = if self.half() { GraphBuilder::half } else { GraphBuilder::constant };
+        let weight = constant(graph, &weight_name, &shape, &in_order(dense.weight))?;
+        let bias = dense.bias.map(|bias| constant(graph, &bias_name, &[bias.len()], &bias.to_vec())).transpose()?;
+        Ok(linear(graph, name, input, &weight, bias.as_ref()))
+    }
+
+    fn decision(&self, site: Site) -> Option<&Decision> {
+        match self.numerics {
+            Numerics::Int8(plan) => plan.decision(self.name, site),
+            Numerics::Single | Numerics::Half => None,
+        }
+    }
+
+    fn half(&self) -> bool {
+        matches!(self.numerics, Numerics::Half)
+    }
+
+    fn named(&self, name: &str) -> String {
+        format!("{}{name}", self.name)
+    }
+}
+
+/// A layer of 8-bit integers: inputs get one scale a run, weights have one an output.
+fn int8(graph: &mut GraphBuilder<'_>, name: &str, input: &Value, dense: Dense) -> Result<Value, ExportError> {
+    let (levels, scales) = quantize_rows(&dense.weight);
+    // The operator takes weights as [input, output].
+    let shape = [levels.ncols(), levels.nrows()];
+    let levels: Vec<i8> = levels.t().iter().copied().collect();
+    let weight = graph.bytes(&format!("{name}.weight"), &shape, &levels)?;
+    let scales = graph.constant(&format!("{name}.scales"), &[shape[1]], &scales.to_vec())?;
+    let bias =
+        dense.bias.map(|bias| graph.constant(&format!("{name}.bias"), &[shape[1]], &bias.to_vec())).transpose()?;
+    let inputs = [Some(input), Some(&weight), Some(&scales), None, bias.as_ref()];
+    Ok(graph.contrib("DynamicQuantizeMatMul", name, &inputs, Attributes::none()))
+}
+
+fn inverse(scale: &Array1<f32>) -> Vec<f32> {
+    scale.iter().map(|scale| 1.0 / scale).collect()
+}
+
+/// The values row by row.
+fn in_order(matrix: Array2<f32>) -> Vec<f32> {
+    if matrix.is_standard_layout() { matrix.into_raw_vec_and_offset().0 } else { matrix.iter().copied().collect() }
+}

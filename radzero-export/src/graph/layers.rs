@@ -1,0 +1,180 @@
+//! Layers that both graphs are made of.
+
+use radzero_core::manifest::Target;
+
+use crate::checkpoint::{LOSS, LossSettings};
+use crate::error::ExportError;
+use crate::onnx::{Attributes, DataType, GraphBuilder, Value};
+
+/// PyTorch's default, which the published code leaves in place for every norm of its own.
+pub(super) const TORCH_EPS: f32 = 1e-5;
+
+/// Smallest norm that a row is divided by, as in PyTorch's `normalize`.
+const SMALLEST_NORM: f32 = 1e-12;
+
+/// Score of a token that must not be looked at: far below any other, and finite.
+const MASKED: f32 = -1e30;
+
+/// A fully connected layer on \[rows, input\], weights as PyTorch stores them.
+pub(super) fn linear(
+    graph: &mut GraphBuilder<'_>,
+    name: &str,
+    input: &Value,
+    weight: &Value,
+    bias: Option<&Value>,
+) -> Value {
+    let inputs: Vec<&Value> = [input, weight].into_iter().chain(bias).collect();
+    graph.node("Gemm", name, &inputs, Attributes::none().integer("transB", 1))
+}
+
+/// A fully connected layer with the checkpoint's `weight` and `bias`.
+pub(super) fn linear_of(graph: &mut GraphBuilder<'_>, name: &str, input: &Value) -> Result<Value, ExportError> {
+    let weight = graph.weight(&format!("{name}.weight"))?;
+    let bias = graph.weight(&format!("{name}.bias"))?;
+    Ok(linear(graph, name, input, &weight, Some(&bias)))
+}
+
+/// LayerNorm over the last axis with the checkpoint's `weight` and `bias`.
+pub(super) fn layer_norm(
+    graph: &mut GraphBuilder<'_>,
+    name: &str,
+    input: &Value,
+    eps: f32,
+) -> Result<Value, ExportError> {
+    let weight = graph.weight(&format!("{name}.weight"))?;
+    let bias = graph.weight(&format!("{name}.bias"))?;
+    Ok(layer_norm_with(graph, name, input, [&weight, &bias], eps))
+}
+
+/// LayerNorm over the last axis.
+pub(super) fn layer_norm_with(
+    graph: &mut GraphBuilder<'_>,
+    name: &str,
+    input: &Value,
+    [weight, bias]: [&Value; 2],
+    eps: f32,
+) -> Value {
+    let attributes = Attributes::none().integer("axis", -1).float("epsilon", eps);
+    graph.node("LayerNormalization", name, &[input, weight, bias], attributes)
+}
+
+/// Scales rows to length 1.
+pub(super) fn l2_normalise(graph: &mut GraphBuilder<'_>, name: &str, input: &Value) -> Value {
+    match graph.target() {
+        Target::OnnxRuntime => {
+            graph.node("LpNormalization", name, &[input], Attributes::none().integer("axis", -1).integer("p", 2))
+        }
+        // Not every engine has that operator.
+        _ => {
+            let axis = graph.integers(&format!("{name}.axis"), &[-1]);
+            let norm = graph.node("ReduceL2", &format!("{name}.norm"), &[input, &axis], Attributes::none());
+            let least = graph.float(&format!("{name}.least"), SMALLEST_NORM);
+            let norm = graph.node("Max", &format!("{name}.divisor"), &[&norm, &least], Attributes::none());
+            graph.node("Div", name, &[input, &norm], Attributes::none())
+        }
+    }
+}
+
+/// GELU with the error function.
+pub(super) fn gelu(graph: &mut GraphBuilder<'_>, name: &str, input: &Value) -> Value {
+    graph.node("Gelu", name, &[input], Attributes::none())
+}
+
+/// To 16-bit floats.
+pub(super) fn to_half(graph: &mut GraphBuilder<'_>, name: &str, input: &Value) -> Value {
+    graph.node("Cast", name, &[input], Attributes::to(DataType::Float16))
+}
+
+/// To 32-bit floats.
+pub(super) fn to_single(graph: &mut GraphBuilder<'_>, name: &str, input: &Value) -> Value {
+    graph.node("Cast", name, &[input], Attributes::to(DataType::Float))
+}
+
+/// What attention is told beside queries, keys and values.
+pub(super) struct Attention<'a> {
+    pub(super) heads: usize,
+    /// Width of all heads together.
+    pub(super) width: usize,
+    /// Queries, keys and values are 16-bit floats.
+    pub(super) half: bool,
+    /// 1 where attention may look, 0 at padding, as 32-bit integers \[batch, length\]; and the bias of the scores
+    /// \[1, heads, length, length\].
+    pub(super) mask_and_bias: Option<(&'a Value, &'a Value)>,
+}
+
+/// softmax(q k^T / sqrt(d) + bias) v, head by head; everything is \[batch, length, width\].
+pub(super) fn attention(
+    graph: &mut GraphBuilder<'_>,
+    name: &str,
+    [q, k, v]: [&Value; 3],
+    settings: &Attention<'_>,
+) -> Result<Value, ExportError> {
+    if graph.target() == Target::OnnxRuntime {
+        let mut inputs = vec![Some(q), Some(k), Some(v)];
+        if let Some((mask, bias)) = settings.mask_and_bias {
+            inputs.extend([None, Some(mask), Some(bias)]);
+        }
+        let attributes = Attributes::none().integer("num_heads", settings.heads as i64);
+        return Ok(graph.contrib("MultiHeadAttention", name, &inputs, attributes));
+    }
+    let none = Attributes::none;
+    let width = settings.width / settings.heads;
+    let split = graph.integers(&format!("{name}.split"), &[0, 0, settings.heads as i64, width as i64]);
+    let mut by_head = |part: &str, value: &Value, order: [i64; 4]| {
+        let value = graph.node("Reshape", &format!("{name}.{part}.split"), &[value, &split], none());
+        graph.node("Transpose", &format!("{name}.{part}.heads"), &[&value], none().integers("perm", &order))
+    };
+    let q = by_head("q", q, [0, 2, 1, 3]);
+    let k = by_head("k", k, [0, 2, 3, 1]);
+    let v = by_head("v", v, [0, 2, 1, 3]);
+    let scale = [1.0 / (width as f32).sqrt()];
+    let scale = if settings.half {
+        graph.half(&format!("{name}.scale"), &[], &scale)?
+    } else {
+        graph.constant(&format!("{name}.scale"), &[], &scale)?
+    };
+    let q = graph.node("Mul", &format!("{name}.q.scaled"), &[&q, &scale], none());
+    let mut scores = graph.node("MatMul", &format!("{name}.scores"), &[&q, &k], none());
+    if settings.half {
+        scores = to_single(graph, &format!("{name}.scores.single"), &scores);
+    }
+    if let Some((mask, bias)) = settings.mask_and_bias {
+        scores = graph.node("Add", &format!("{name}.scores.biased"), &[&scores, bias], none());
+        // 0 for a token, MASKED for padding, the same for every query: [batch, 1, 1, length].
+        let mask = to_single(graph, &format!("{name}.mask.single"), mask);
+        let axes = graph.integers(&format!("{name}.mask.axes"), &[1, 2]);
+        let mask = graph.node("Unsqueeze", &format!("{name}.mask.column"), &[&mask, &axes], none());
+        let one = graph.float(&format!("{name}.mask.one"), 1.0);
+        let mask = graph.node("Sub", &format!("{name}.mask.padding"), &[&one, &mask], none());
+        let far = graph.float(&format!("{name}.mask.far"), MASKED);
+        let mask = graph.node("Mul", &format!("{name}.mask"), &[&mask, &far], none());
+        scores = graph.node("Add", &format!("{name}.scores.masked"), &[&scores, &mask], none());
+    }
+    let mut weights = graph.node("Softmax", &format!("{name}.weights"), &[&scores], none().integer("axis", -1));
+    if settings.half {
+        weights = to_half(graph, &format!("{name}.weights.half"), &weights);
+    }
+    let attended = graph.node("MatMul", &format!("{name}.attended"), &[&weights, &v], none());
+    let order = none().integers("perm", &[0, 2, 1, 3]);
+    let attended = graph.node("Transpose", &format!("{name}.attended.tokens"), &[&attended], order);
+    let joined = graph.integers(&format!("{name}.join"), &[0, 0, settings.width as i64]);
+    Ok(graph.node("Reshape", name, &[&attended, &joined], none()))
+}
+
+/// How both encoders end: the loss's shared LayerNorm, then, for cosine similarity, length 1.
+pub(super) fn shared_end(
+    graph: &mut GraphBuilder<'_>,
+    loss: &LossSettings,
+    input: &Value,
+) -> Result<Value, ExportError> {
+    use radzero_core::manifest::SimilarityOperator::{Cos, Dot};
+    let normed = if loss.layer_norm {
+        layer_norm(graph, &format!("{LOSS}layer_norm"), input, TORCH_EPS)?
+    } else {
+        input.clone()
+    };
+    Ok(match loss.operator {
+        Cos => l2_normalise(graph, "unit_length", &normed),
+        Dot => normed,
+    })
+}

@@ -1,0 +1,297 @@
+//! A graph under construction: nodes in order, small constants inside, large ones in the external data file.
+
+use half::f16;
+use prost::Message as _;
+use radzero_core::manifest::{Dimension, Element, Graph, Target, Tensor};
+
+use super::proto::{
+    AttributeProto, AttributeType, DataType, DimensionProto, EXTERNAL, GraphProto, IR_VERSION, ModelProto, NodeProto,
+    OperatorSetIdProto, StringStringEntryProto, TensorProto, TensorShapeProto, TensorType, TypeProto, ValueInfoProto,
+};
+use crate::checkpoint::Weights;
+use crate::error::ExportError;
+use crate::progress::Counter;
+use crate::write::{Output, OutputFile};
+
+/// Standard operator set: the newest whose operators ONNX Runtime 1.24 implements on the CPU, and the first with no need
+/// for newer ones (Gelu is in since 20).
+pub(crate) const OPSET: u32 = 21;
+
+/// ONNX Runtime's own operators.
+const CONTRIB: &str = "com.microsoft";
+
+/// Constants of fewer bytes stay inside the graph file.
+const INLINE: usize = 128;
+
+/// A value of the graph, by name.
+#[derive(Debug, Clone)]
+pub(crate) struct Value(String);
+
+/// Builds a graph file and its external data file.
+pub(crate) struct GraphBuilder<'a> {
+    weights: &'a Weights,
+    data: OutputFile,
+    progress: Counter<'a>,
+    graph: GraphProto,
+    contract: Graph,
+    target: Target,
+}
+
+impl<'a> GraphBuilder<'a> {
+    /// Starts a graph with the given contract in `output`.
+    pub(crate) fn begin(
+        contract: Graph,
+        target: Target,
+        weights: &'a Weights,
+        output: &Output,
+        progress: Counter<'a>,
+    ) -> Result<Self, ExportError> {
+        let data = output.create(&format!("{}.data", contract.file))?;
+        let name = contract.file.trim_end_matches(".onnx").to_owned();
+        let graph = GraphProto {
+            name: Some(name),
+            input: contract.inputs.iter().map(value_info).collect(),
+            output: contract.outputs.iter().map(value_info).collect(),
+            ..GraphProto::default()
+        };
+        Ok(Self { weights, data, progress, graph, contract, target })
+    }
+
+    pub(crate) fn weights(&self) -> &'a Weights {
+        self.weights
+    }
+
+    /// Which operators the graph may be made of.
+    pub(crate) fn target(&self) -> Target {
+        self.target
+    }
+
+    /// An input of the graph.
+    pub(crate) fn input(&self, name: &str) -> Value {
+        debug_assert!(self.contract.inputs.iter().any(|input| input.name == name));
+        Value(name.to_owned())
+    }
+
+    /// A checkpoint tensor as it is.
+    pub(crate) fn weight(&mut self, name: &str) -> Result<Value, ExportError> {
+        let shape = self.weights.shape(name)?.to_vec();
+        let bytes = 4 * shape.iter().product::<usize>();
+        if bytes < INLINE {
+            let values = self.weights.values(name)?;
+            return self.constant(name, &shape, &values);
+        }
+        let offset = self.align(bytes)?;
+        let (weights, data, progress) = (self.weights, &mut self.data, &mut self.progress);
+        weights.stream(name, |piece| {
+            data.append(piece)?;
+            progress.add(piece.len() as u64);
+            Ok(())
+        })?;
+        Ok(self.external(name, DataType::Float, &shape, offset, bytes))
+    }
+
+    /// A constant of 32-bit floats that was computed; `values` are in row-major order.
+    pub(crate) fn constant(&mut self, name: &str, shape: &[usize], values: &[f32]) -> Result<Value, ExportError> {
+        let bytes = values.iter().flat_map(|value| value.to_le_bytes()).collect();
+        self.computed(name, DataType::Float, shape, bytes, values.len())
+    }
+
+    /// A constant of 16-bit floats, rounded to nearest even.
+    pub(crate) fn half(&mut self, name: &str, shape: &[usize], values: &[f32]) -> Result<Value, ExportError> {
+        let bytes = values.iter().flat_map(|value| f16::from_f32(*value).to_le_bytes()).collect();
+        self.computed(name, DataType::Float16, shape, bytes, values.len())
+    }
+
+    /// A constant of signed bytes.
+    pub(crate) fn bytes(&mut self, name: &str, shape: &[usize], values: &[i8]) -> Result<Value, ExportError> {
+        let bytes = values.iter().map(|value| value.cast_unsigned()).collect();
+        self.computed(name, DataType::Int8, shape, bytes, values.len())
+    }
+
+    fn computed(
+        &mut self,
+        name: &str,
+        data_type: DataType,
+        shape: &[usize],
+        bytes: Vec<u8>,
+        values: usize,
+    ) -> Result<Value, ExportError> {
+        debug_assert_eq!(shape.iter().product::<usize>(), values);
+        // Progress is counted in the checkpoint's bytes, whatever becomes of them.
+        self.progress.add(4 * values as u64);
+        if bytes.len() < INLINE {
+            return Ok(self.inline(name, data_type, shape, bytes));
+        }
+        let offset = self.align(bytes.len())?;
+        self.data.append(&bytes)?;
+        Ok(self.external(name, data_type, shape, offset, bytes.len()))
+    }
+
+    /// A small list of integers (shapes, axes, indices).
+    pub(crate) fn integers(&mut self, name: &str, values: &[i64]) -> Value {
+        let bytes = values.iter().flat_map(|value| value.to_le_bytes()).collect();
+        self.inline(name, DataType::Int64, &[values.len()], bytes)
+    }
+
+    /// A single integer, of no axes.
+    pub(crate) fn integer(&mut self, name: &str, value: i64) -> Value {
+        self.inline(name, DataType::Int64, &[], value.to_le_bytes().into())
+    }
+
+    /// A single float, of no axes.
+    pub(crate) fn float(&mut self, name: &str, value: f32) -> Value {
+        self.inline(name, DataType::Float, &[], value.to_le_bytes().into())
+    }
+
+    /// A standard operator with one output, which takes the node's name.
+    pub(crate) fn node(&mut self, operator: &str, name: &str, inputs: &[&Value], attributes: Attributes) -> Value {
+        let inputs: Vec<_> = inputs.iter().copied().map(Some).collect();
+        self.push("", operator, name, &inputs, attributes)
+    }
+
+    /// An operator of ONNX Runtime's own; `None` leaves an optional input out.
+    pub(crate) fn contrib(
+        &mut self,
+        operator: &str,
+        name: &str,
+        inputs: &[Option<&Value>],
+        attributes: Attributes,
+    ) -> Value {
+        debug_assert_eq!(self.target, Target::OnnxRuntime, "{operator} is not a standard operator");
+        self.push(CONTRIB, operator, name, inputs, attributes)
+    }
+
+    fn push(
+        &mut self,
+        domain: &str,
+        operator: &str,
+        name: &str,
+        inputs: &[Option<&Value>],
+        attributes: Attributes,
+    ) -> Value {
+        self.graph.node.push(NodeProto {
+            input: inputs.iter().map(|input| input.map_or(String::new(), |value| value.0.clone())).collect(),
+            output: vec![name.to_owned()],
+            name: Some(name.to_owned()),
+            op_type: Some(operator.to_owned()),
+            attribute: attributes.0,
+            domain: (!domain.is_empty()).then(|| domain.to_owned()),
+        });
+        Value(name.to_owned())
+    }
+
+    /// Completes both files; `result` becomes the graph's one output.
+    pub(crate) fn finish(mut self, result: &Value, output: &mut Output) -> Result<Graph, ExportError> {
+        let declared = self.contract.outputs.first().map_or(String::new(), |output| output.name.clone());
+        for name in self.graph.node.iter_mut().flat_map(|node| node.output.iter_mut().chain(&mut node.input)) {
+            if *name == result.0 {
+                name.clone_from(&declared);
+            }
+        }
+        self.progress.finish();
+        let opset = |domain: &str, version| OperatorSetIdProto { domain: Some(domain.into()), version: Some(version) };
+        let mut opset_import = vec![opset("", i64::from(OPSET))];
+        if self.target == Target::OnnxRuntime {
+            opset_import.push(opset(CONTRIB, 1));
+        }
+        let model = ModelProto {
+            ir_version: Some(IR_VERSION),
+            producer_name: Some(env!("CARGO_PKG_NAME").into()),
+            producer_version: Some(env!("CARGO_PKG_VERSION").into()),
+            graph: Some(self.graph),
+            opset_import,
+        };
+        output.finish(self.data)?;
+        output.write(&self.contract.file, &model.encode_to_vec())?;
+        Ok(self.contract)
+    }
+
+    /// Pads the data file so that the next tensor can be mapped where it lies (64 bytes for vector loads, a page where it
+    /// is large); where it starts.
+    fn align(&mut self, bytes: usize) -> Result<u64, ExportError> {
+        let alignment = if bytes >= 1 << 20 { 4096 } else { 64 };
+        let offset = self.data.written().next_multiple_of(alignment);
+        let padding = vec![0; (offset - self.data.written()) as usize];
+        self.data.append(&padding)?;
+        Ok(offset)
+    }
+
+    fn inline(&mut self, name: &str, data_type: DataType, shape: &[usize], bytes: Vec<u8>) -> Value {
+        self.initializer(TensorProto { raw_data: Some(bytes), ..tensor(name, data_type, shape) })
+    }
+
+    fn external(&mut self, name: &str, data_type: DataType, shape: &[usize], offset: u64, bytes: usize) -> Value {
+        let entry = |key: &str, value: String| StringStringEntryProto { key: Some(key.into()), value: Some(value) };
+        let external_data = vec![
+            entry("location", self.data.name().to_owned()),
+            entry("offset", offset.to_string()),
+            entry("length", bytes.to_string()),
+        ];
+        let data_location = Some(EXTERNAL);
+        self.initializer(TensorProto { external_data, data_location, ..tensor(name, data_type, shape) })
+    }
+
+    fn initializer(&mut self, tensor: TensorProto) -> Value {
+        let value = Value(tensor.name.clone().unwrap_or_default());
+        self.graph.initializer.push(tensor);
+        value
+    }
+}
+
+/// Attributes of a node.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Attributes(Vec<AttributeProto>);
+
+impl Attributes {
+    pub(crate) fn none() -> Self {
+        Self::default()
+    }
+
+    pub(crate) fn integer(mut self, name: &str, value: i64) -> Self {
+        self.0.push(AttributeProto { i: Some(value), ..attribute(name, AttributeType::Int) });
+        self
+    }
+
+    pub(crate) fn integers(mut self, name: &str, values: &[i64]) -> Self {
+        self.0.push(AttributeProto { ints: values.into(), ..attribute(name, AttributeType::Ints) });
+        self
+    }
+
+    pub(crate) fn float(mut self, name: &str, value: f32) -> Self {
+        self.0.push(AttributeProto { f: Some(value), ..attribute(name, AttributeType::Float) });
+        self
+    }
+
+    /// The element type that `Cast` converts to.
+    pub(crate) fn to(data_type: DataType) -> Self {
+        Self::none().integer("to", data_type as i64)
+    }
+}
+
+fn attribute(name: &str, kind: AttributeType) -> AttributeProto {
+    AttributeProto { name: Some(name.to_owned()), r#type: Some(kind as i32), ..AttributeProto::default() }
+}
+
+fn tensor(name: &str, data_type: DataType, shape: &[usize]) -> TensorProto {
+    TensorProto {
+        dims: shape.iter().map(|extent| *extent as i64).collect(),
+        data_type: Some(data_type as i32),
+        name: Some(name.to_owned()),
+        ..TensorProto::default()
+    }
+}
+
+fn value_info(tensor: &Tensor) -> ValueInfoProto {
+    let data_type = match tensor.element {
+        Element::U8 => DataType::Uint8,
+        Element::I64 => DataType::Int64,
+        Element::F32 => DataType::Float,
+    };
+    let dimension = |dimension: &Dimension| match dimension {
+        Dimension::Fixed(extent) => DimensionProto { dim_value: Some(*extent as i64), dim_param: None },
+        Dimension::Free(name) => DimensionProto { dim_value: None, dim_param: Some(name.clone()) },
+    };
+    let shape = TensorShapeProto { dim: tensor.shape.iter().map(dimension).collect() };
+    let tensor_type = TensorType { elem_type: Some(data_type as i32), shape: Some(shape) };
+    ValueInfoProto { name: Some(tensor.name.clone()), r#type: Some(TypeProto { tensor_type: Some(tensor_type) }) }
+}

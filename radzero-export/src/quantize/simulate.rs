@@ -1,0 +1,174 @@
+//! Layers with 8-bit inputs and weights, computed as ONNX Runtime's `DynamicQuantizeMatMul` does, and their error.
+
+use ndarray::{Array1, Array2, Axis, s};
+
+use crate::dense::Dense;
+
+/// Strengths of smoothing that are tried, beside none.
+const ALPHAS: [f32; 3] = [0.5, 0.65, 0.8];
+
+/// Tokens of an image on which errors are measured, about.
+const ROWS: usize = 160;
+
+/// A way to quantize the layers of a site.
+#[derive(Debug, Clone)]
+pub(super) struct Candidate {
+    /// Exponent and factors by which inputs are divided and weights multiplied.
+    pub(super) smoothing: Option<(f32, Array1<f32>)>,
+}
+
+/// Squared error and squared length of the exact output.
+#[derive(Debug, Default)]
+pub(super) struct Error {
+    difference: f64,
+    exact: f64,
+}
+
+impl Error {
+    pub(super) fn relative(&self) -> f32 {
+        if self.exact > 0.0 { (self.difference / self.exact).sqrt() as f32 } else { 0.0 }
+    }
+}
+
+/// No smoothing, and each strength of it, for layers whose inputs reach as far as `range`.
+pub(super) fn candidates(range: Option<&Array1<f32>>, layers: &[Dense]) -> Vec<Candidate> {
+    let plain = Candidate { smoothing: None };
+    let Some(range) = range else { return vec![plain] };
+    let weights = layers.iter().fold(Array1::<f32>::zeros(range.len()), |mut most, layer| {
+        for row in layer.weight.rows() {
+            most.zip_mut_with(&row, |most, weight| *most = most.max(weight.abs()));
+        }
+        most
+    });
+    let smoothed = ALPHAS.map(|alpha| {
+        // Equation 4; a channel or a column of zeros needs no factor.
+        let factor = |(&input, &weight): (&f32, &f32)| {
+            let factor = input.powf(alpha) / weight.powf(1.0 - alpha);
+            if factor.is_normal() { factor } else { 1.0 }
+        };
+        Candidate { smoothing: Some((alpha, range.iter().zip(&weights).map(factor).collect())) }
+    });
+    std::iter::once(plain).chain(smoothed).collect()
+}
+
+impl Candidate {
+    /// Adds the error of `layers` on `values` \[tokens, inputs\].
+    pub(super) fn measure(&self, values: &Array2<f32>, layers: &[Dense], error: &mut Error) {
+        let smoothed = match &self.smoothing {
+            Some((_, scale)) => values / scale,
+            None => values.clone(),
+        };
+        let step = values.nrows().div_ceil(ROWS).max(1);
+        let exact_inputs = values.slice(s![..;step, ..]);
+        let inputs = Activations::of(&smoothed).round(&smoothed.slice(s![..;step, ..]).to_owned());
+        for layer in layers {
+            let exact = exact_inputs.dot(&layer.weight.t());
+            let layer = match &self.smoothing {
+                Some((_, scale)) => layer.clone().scale_inputs(scale),
+                None => layer.clone(),
+            };
+            let (weights, scales) = quantize_rows(&layer.weight);
+            let weights = weights.map(|&weight| f32::from(weight)) * &scales.insert_axis(Axis(1));
+            let found = inputs.dot(&weights.t());
+            error.difference += (&found - &exact).iter().map(|value| f64::from(*value).powi(2)).sum::<f64>();
+            error.exact += exact.iter().map(|value| f64::from(*value).powi(2)).sum::<f64>();
+        }
+    }
+}
+
+/// The 8-bit range of inputs: one for the whole matrix, chosen at each run.
+struct Activations {
+    scale: f32,
+    zero: f32,
+}
+
+impl Activations {
+    fn of(values: &Array2<f32>) -> Self {
+        let (least, most) =
+            values.iter().fold((0.0_f32, 0.0_f32), |(least, most), &value| (least.min(value), most.max(value)));
+        let scale = (most - least) / 255.0;
+        let scale = if scale > 0.0 { scale } else { 1.0 };
+        Self { scale, zero: (-least / scale).round_ties_even() }
+    }
+
+    fn round(&self, values: &Array2<f32>) -> Array2<f32> {
+        values.map(|value| {
+            let level = ((value / self.scale).round_ties_even() + self.zero).clamp(0.0, 255.0);
+            (level - self.zero) * self.scale
+        })
+    }
+}
+
+/// Each row of weights as signed bytes and the factor that turns them back.
+pub(crate) fn quantize_rows(weight: &Array2<f32>) -> (Array2<i8>, Array1<f32>) {
+    let scales: Array1<f32> = weight
+        .rows()
+        .into_iter()
+        .map(|row| row.fold(0.0_f32, |most, weight| most.max(weight.abs())) / 127.0)
+        .map(|scale| if scale > 0.0 { scale } else { 1.0 })
+        .collect();
+    let mut levels = Array2::zeros(weight.dim());
+    for ((mut levels, row), scale) in levels.rows_mut().into_iter().zip(weight.rows()).zip(&scales) {
+        levels
+            .zip_mut_with(&row, |level, weight| *level = (weight / scale).round_ties_even().clamp(-127.0, 127.0) as i8);
+    }
+    (levels, scales)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ndarray::array;
+
+    #[test]
+    fn weights_keep_their_greatest_value_and_zeros() {
+        let (levels, scales) = quantize_rows(&array![[1.0, -2.0, 0.0], [0.0, 0.0, 0.0], [0.004, 0.002, -0.001]]);
+        assert_eq!(levels, array![[64, -127, 0], [0, 0, 0], [127, 64, -32]]);
+        assert_eq!(scales, array![2.0 / 127.0, 1.0, 0.004 / 127.0]);
+    }
+
+    #[test]
+    fn inputs_are_rounded_to_256_levels_with_zero_among_them() {
+        let values = array![[-1.0, 0.0, 0.3, 4.1]];
+        let rounded = Activations::of(&values).round(&values);
+        let step = 5.1 / 255.0;
+        assert_eq!(rounded[[0, 1]], 0.0);
+        for (rounded, value) in rounded.iter().zip(&values) {
+            assert!((rounded - value).abs() <= step / 2.0 + 1e-6, "{value} {rounded}");
+        }
+        // Positive inputs alone use all levels, too.
+        let values = array![[2.0, 2.5]];
+        assert!((Activations::of(&values).round(&values)[[0, 0]] - 2.0).abs() <= 2.5 / 510.0);
+    }
+
+    #[test]
+    fn smoothing_tames_an_outlying_channel() {
+        let mut values =
+            Array2::from_shape_fn((64, 32), |(row, column)| ((row * 37 + column * 11) % 101) as f32 / 50.0 - 1.0);
+        values.column_mut(5).mapv_inplace(|value| value * 300.0);
+        let weight =
+            Array2::from_shape_fn((16, 32), |(row, column)| ((row * 53 + column * 29) % 97) as f32 / 48.0 - 1.0);
+        let layers = [Dense { weight, bias: None }];
+        let range = values.fold_axis(Axis(0), 0.0_f32, |most, value| most.max(value.abs()));
+        let errors: Vec<f32> = candidates(Some(&range), &layers)
+            .iter()
+            .map(|candidate| {
+                let mut error = Error::default();
+                candidate.measure(&values, &layers, &mut error);
+                error.relative()
+            })
+            .collect();
+        assert_eq!(errors.len(), 1 + ALPHAS.len());
+        // Relative to the whole output, which the outlier dominates, plain rounding looks harmless; so does smoothing.
+        assert!(errors.iter().all(|error| error.is_finite() && *error > 0.0), "{errors:?}");
+        assert!(errors[1] < errors[0], "{errors:?}");
+    }
+
+    #[test]
+    fn channels_of_zeros_are_left_alone() {
+        let layers = [Dense { weight: array![[0.0, 1.0]], bias: None }];
+        for candidate in &candidates(Some(&array![3.0, 0.0]), &layers)[1..] {
+            assert_eq!(candidate.smoothing.as_ref().map(|(_, scale)| scale.clone()), Some(array![1.0, 1.0]));
+        }
+    }
+}
