@@ -1,0 +1,99 @@
+//! The chest without findings, seen from the front: the patient's right side is on the image's left.
+
+mod bones;
+mod heart;
+mod lung;
+mod markings;
+
+pub(crate) use bones::{Bones, Break};
+pub(crate) use heart::Heart;
+pub(crate) use lung::Lung;
+
+use crate::canvas::{Canvas, Layers};
+use crate::geometry::{Area, Point, mix, step};
+use crate::random::Random;
+use crate::texture::cloud;
+use crate::{Side, Size};
+
+/// The shapes of one chest.
+#[derive(Clone, Debug)]
+pub(crate) struct Anatomy {
+    pub(crate) midline: f64,
+    pub(crate) right: Lung,
+    pub(crate) left: Lung,
+    pub(crate) heart: Heart,
+    pub(crate) bones: Bones,
+    /// Half the body's width below the shoulders.
+    body: f64,
+    /// How much darker the lungs are than soft tissue.
+    air: f64,
+    seed: u64,
+}
+
+impl Anatomy {
+    pub(crate) fn new(seed: u64) -> Self {
+        let mut random = Random::new(seed, 0);
+        let midline = random.range(0.485, 0.515);
+        let width = random.range(0.335, 0.39);
+        let apex = random.range(0.09, 0.14);
+        let dome = random.range(0.69, 0.75);
+        let right = Lung::new(Side::Right, midline, width, apex, dome, &mut random);
+        let lower = random.range(0.01, 0.03);
+        let left = Lung::new(Side::Left, midline, width, apex, dome + lower, &mut random);
+        let heart = Heart::new(midline, width, dome, &mut random);
+        let bones = Bones::new(apex, width, &mut random);
+        let body = width + random.range(0.06, 0.085);
+        let air = random.range(0.33, 0.38);
+        Self { midline, right, left, heart, bones, body, air, seed: random.bits() }
+    }
+
+    pub(crate) fn lung(&self, side: Side) -> &Lung {
+        match side {
+            Side::Right => &self.right,
+            Side::Left => &self.left,
+        }
+    }
+
+    /// The lung on whose half of the image a place lies.
+    pub(crate) fn lung_at(&self, p: Point) -> &Lung {
+        self.lung(if p.x < self.midline { Side::Right } else { Side::Left })
+    }
+
+    /// 0 outside both lungs, 1 inside, smooth between.
+    pub(crate) fn aerated(&self, p: Point) -> f64 {
+        step(-0.004, 0.01, self.lung_at(p).depth(p))
+    }
+
+    pub(crate) fn draw(&self, size: Size) -> Layers {
+        let mut tissue = Canvas::new(size);
+        tissue.paint(Area::ALL, |p, _| self.soft_tissue(p));
+        self.bones.draw(self, &mut tissue);
+        let mut canvas = Canvas::new(size);
+        markings::draw(self, self.seed, &mut canvas);
+        Layers { tissue, markings: canvas }
+    }
+
+    fn soft_tissue(&self, p: Point) -> f64 {
+        let from_midline = (p.x - self.midline).abs();
+        let half = mix(0.12, self.body, step(-0.02, 0.15, p.y));
+        let body = step(0.012, -0.02, from_midline - half);
+        if body <= 0.0 {
+            return 0.02;
+        }
+        let mut density = 0.50 + 0.03 * cloud(self.seed, 5.0, p);
+        // Shoulders and the neck, then the abdomen, are thicker than the chest wall.
+        density += 0.05 * step(0.2, 0.0, p.y);
+        let lung = self.lung_at(p);
+        let below = p.y - lung.diaphragm(lung.lateral(p));
+        density += 0.14 * step(-0.006, 0.012, below) * step(self.body, self.body - 0.08, from_midline);
+        density += 0.13 * step(0.075, 0.045, from_midline) * step(0.0, 0.12, p.y);
+        let heart = self.heart.shade(p);
+        let depth = lung.depth(p);
+        let aerated = step(-0.004, 0.01, depth);
+        // Thinner towards the chest wall, as a rounded body is.
+        let thickness = mix(0.72, 1.0, step(0.0, 0.12, depth));
+        density -= self.air * aerated * thickness * (1.0 - 0.92 * heart);
+        density += 0.10 * heart * step(0.06, -0.02, below);
+        0.02 + (density - 0.02) * body
+    }
+}

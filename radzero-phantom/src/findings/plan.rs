@@ -1,0 +1,50 @@
+//! Which findings a phantom has. Large ones are placed first, so that small ones can keep clear of them.
+
+use super::{Finding, atelectasis, consolidation, effusion, fracture, heart, pacemaker, pneumothorax, round};
+use crate::Kind;
+use crate::anatomy::Anatomy;
+use crate::random::Random;
+
+/// How often a phantom has no finding at all.
+const NORMAL: f64 = 0.12;
+/// How often each finding is tried in the others: about one phantom in five has it.
+const PREVALENCE: f64 = 0.24;
+
+/// The findings of a seed: those of `kinds`, or a random choice.
+pub(crate) fn plan(seed: u64, kinds: Option<&[Kind]>, anatomy: &mut Anatomy) -> Vec<Finding> {
+    let mut choice = Random::new(seed, 2);
+    let normal = choice.chance(NORMAL);
+    let mut findings = Vec::new();
+    for (index, kind) in Kind::ALL.into_iter().enumerate() {
+        let chosen = choice.chance(PREVALENCE) && !normal;
+        if kinds.map_or(chosen, |kinds| kinds.contains(&kind)) {
+            add(kind, anatomy, &mut findings, &mut Random::new(seed, 16 + index as u64));
+        }
+    }
+    findings
+}
+
+fn add(kind: Kind, anatomy: &mut Anatomy, findings: &mut Vec<Finding>, random: &mut Random) {
+    let count = match kind {
+        Kind::Nodule | Kind::Fracture if random.chance(0.3) => 2,
+        Kind::Effusion if random.chance(0.25) => 2,
+        _ => 1,
+    };
+    for _ in 0..count {
+        let finding = match kind {
+            Kind::Cardiomegaly => Some(heart::cardiomegaly(anatomy, random)),
+            Kind::Effusion => effusion::effusion(findings, random),
+            Kind::Pneumothorax => pneumothorax::pneumothorax(anatomy, findings, random),
+            Kind::Pacemaker => Some(pacemaker::pacemaker(anatomy, random)),
+            Kind::Mass => round::mass(anatomy, findings, random),
+            Kind::Consolidation => consolidation::consolidation(anatomy, findings, random),
+            Kind::Atelectasis => atelectasis::atelectasis(anatomy, findings, random),
+            Kind::Nodule => round::nodule(anatomy, findings, random),
+            Kind::Fracture => fracture::fracture(anatomy, findings, random),
+        };
+        if let Some(finding) = finding {
+            finding.shape.alter(anatomy);
+            findings.push(finding);
+        }
+    }
+}
