@@ -1,0 +1,115 @@
+"""Stage 2: as RadZero is trained. The image encoder stays as it is; align transformer, text encoder and what lives with
+the loss learn from images and sentences alone, by VL-CABS and the multi-positive contrastive loss. One term is added:
+see `quiet`.
+
+    torchrun --standalone --nproc-per-node 2 train.py --data train0 train1 --held-out val --encoder encoder.pt \\
+        --minutes 25 --out checkpoint
+"""
+
+import argparse
+import itertools
+import random
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from checkpoint import write_checkpoint
+from data import Phantoms, exposed
+from evaluate import figures
+from model import Model, Spec
+from steps import Average, Clock, Optimiser, average_gradients, start
+from vocabulary import vocabulary
+from wording import Wording, unrelated
+
+
+def contrast(logits, positive):
+    """Mean over rows, and over each row's positives, of -log of the share that a positive has against all negatives.
+
+    Positives do not compete with each other: the other true sentences about an image are no less true.
+    """
+    negatives = logits.masked_fill(positive, -torch.inf).logsumexp(1, keepdim=True)
+    each = torch.nn.functional.softplus(negatives - logits) * positive
+    rows = positive.any(1) & ~positive.all(1)
+    return (each.sum(1) / positive.sum(1).clamp(min=1))[rows].mean()
+
+
+def quiet(scores):
+    """Mean softplus of all scores.
+
+    A contrast leaves open at which level scores lie, and how far around a finding they stay high. This term settles
+    both: a score is below 0 unless the contrast needs it.
+    """
+    return torch.nn.functional.softplus(scores).mean()
+
+
+@torch.no_grad()
+def encoded(vision, data, indices, generator):
+    """bf16 [n, 1 + N, D]: what the frozen encoder gives, computed once."""
+    parts = []
+    for part in np.array_split(indices, max(1, len(indices) // 50)):
+        levels = data.levels(part)
+        levels = levels if generator is None else exposed(levels, generator)
+        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=generator is not None):
+            parts.append(vision(levels).bfloat16() if generator else vision(levels))
+    return torch.cat(parts)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--data", nargs="+", required=True)
+    parser.add_argument("--held-out", required=True)
+    parser.add_argument("--encoder", required=True)
+    parser.add_argument("--minutes", type=float, default=25)
+    parser.add_argument("--batch", type=int, default=32, help="images of each process")
+    parser.add_argument("--out", type=Path, required=True)
+    arguments = parser.parse_args()
+    rank, processes = start()
+    torch.manual_seed(0)
+    model = Model(Spec(vocabulary=len(vocabulary())))
+    model.load_state_dict(torch.load(arguments.encoder))
+    data, held_out, wording = Phantoms(arguments.data), Phantoms([arguments.held_out]), Wording()
+    generator, choice = torch.Generator().manual_seed(rank), random.Random(rank)
+    mine = np.arange(rank, len(data), processes)
+    hidden, truth = encoded(model.vision_model, data, mine, generator), data.truth[mine]
+    shown = encoded(model.vision_model, held_out, np.arange(len(held_out)), None) if rank == 0 else None
+    trained = [model.align_transformer, model.text_model, model.loss_fns]
+    optimiser, average = Optimiser(trained, matrix_rate=2e-3, other_rate=1e-3), Average(trained)
+    clock, smooth, reported = Clock(arguments.minutes), None, 0
+
+    def tokens(features):
+        return model.finished(model.align_transformer.transformer_layers(features))
+
+    def save():
+        with average:
+            print(f"{clock.elapsed():.1f} min, step {clock.steps}, loss {smooth:.4f}, ", end="")
+            print(f"temperature {model.loss_fns.RadZeroLoss.loss_temperature.exp().item():.4f}")
+            print(figures(model, lambda indices: tokens(shown[indices]), held_out, wording), flush=True)
+            write_checkpoint(model, arguments.out)
+
+    for _ in itertools.count():
+        rate = clock.tick()
+        if rate is None:
+            break
+        picked = torch.randint(len(mine), (arguments.batch,), generator=generator)
+        sentences = wording.varied(choice) + unrelated(choice)
+        positive = torch.zeros(len(picked), len(sentences), dtype=torch.bool)
+        positive[:, : truth.shape[1]] = truth[picked]
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            features = model.align_transformer.transformer_layers(hidden[picked].float())
+        logits, scores = model.similarity(model.finished(features), model.sentences(*wording.ids(sentences)))
+        loss = contrast(logits, positive) + contrast(logits.T, positive.T) + 0.03 * quiet(scores)
+        loss.backward()
+        average_gradients(optimiser.parameters)
+        optimiser.step(rate)
+        average.update()
+        smooth = loss.item() if smooth is None else 0.98 * smooth + 0.02 * loss.item()
+        if rank == 0 and clock.elapsed() > reported + 3:
+            reported = clock.elapsed()
+            save()
+    if rank == 0:
+        save()
+
+
+if __name__ == "__main__":
+    main()
