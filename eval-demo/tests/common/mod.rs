@@ -1,0 +1,130 @@
+//! What the tests share: drawings without a generator, a model without weights.
+
+#![allow(clippy::unwrap_used, missing_docs, dead_code, reason = "each test file uses a part of it")]
+
+use std::cell::Cell;
+use std::path::{Path, PathBuf};
+
+use ndarray::Array2;
+use radzero_core::Radiograph;
+use radzero_eval::datasets::Dataset;
+use radzero_eval::run::journal::Journal;
+use radzero_eval::run::model::{Model, Similarity};
+use radzero_eval::run::record::{ModelRecord, RunRecord};
+use radzero_eval::run::{self, Outcome, Progress, Watch};
+use radzero_eval::tasks::Task;
+use radzero_eval_demo::Drawn;
+use radzero_eval_demo::layout::Layout;
+
+/// Lays `drawn` out below `root`.
+pub(crate) fn lay_out(root: &Path, drawn: &[Drawn]) {
+    let mut layout = Layout::new(root).unwrap();
+    for drawn in drawn {
+        layout.add(drawn).unwrap();
+    }
+    layout.finish().unwrap();
+}
+
+/// A model that finds bright places, each sentence with its own liking for rows and columns.
+pub(crate) struct Fake {
+    pub(crate) hash: &'static str,
+    pub(crate) calls: Cell<usize>,
+    pub(crate) encoded: Cell<usize>,
+    /// Added to every logit and every value of the map.
+    pub(crate) offset: f32,
+}
+
+impl Default for Fake {
+    fn default() -> Self {
+        Self { hash: "0123", calls: Cell::new(0), encoded: Cell::new(0), offset: 0.0 }
+    }
+}
+
+pub(crate) struct Found {
+    logit: f32,
+    map: Array2<f32>,
+}
+
+impl Similarity for Found {
+    fn logit(&self) -> f32 {
+        self.logit
+    }
+
+    fn map(&self) -> Array2<f32> {
+        self.map.clone()
+    }
+}
+
+impl Model for Fake {
+    type Prompt = u32;
+    type Found = Found;
+
+    fn prompts(&self, texts: &[String]) -> radzero_core::Result<Vec<u32>> {
+        self.encoded.set(self.encoded.get() + texts.len());
+        Ok(texts.iter().map(|text| text.bytes().map(u32::from).sum()).collect())
+    }
+
+    fn compare(&self, radiograph: &Radiograph, prompts: &[u32]) -> radzero_core::Result<Vec<Found>> {
+        self.calls.set(self.calls.get() + 1);
+        let image = radiograph.to_rgb_image();
+        let (width, height) = (radiograph.width(), radiograph.height());
+        let found = prompts.iter().map(|prompt| {
+            let (row, column) = ((prompt % 7) as f32 / 40.0, (prompt % 5) as f32 / 40.0);
+            let map = Array2::from_shape_fn((height, width), |(y, x)| {
+                let level = f32::from(image.get_pixel(x as u32, y as u32).0[0]) / 255.0;
+                let liking = row * y as f32 / height as f32 + column * x as f32 / width as f32;
+                (0.1 + 0.6 * level + liking).clamp(0.0, 1.0) + self.offset
+            });
+            // Coarse, so that there are ties.
+            Found { logit: (map.mean().unwrap_or(0.0) * 200.0).round() / 8.0, map }
+        });
+        Ok(found.collect())
+    }
+
+    fn record(&self) -> ModelRecord {
+        ModelRecord {
+            name: "fake".into(),
+            hash: self.hash.into(),
+            precision: "fp32".into(),
+            device: "cpu".into(),
+            provider: "none".into(),
+            geometry: "stretch".into(),
+            onnxruntime: None,
+        }
+    }
+}
+
+/// What was told of a run.
+#[derive(Default)]
+pub(crate) struct Told {
+    pub(crate) done: usize,
+    pub(crate) failed: Vec<String>,
+}
+
+impl Watch for Told {
+    fn done(&mut self, progress: &Progress) {
+        assert!(progress.model <= progress.total);
+        self.done += 1;
+    }
+
+    fn failed(&mut self, image: &str, error: &radzero_eval::Error) {
+        self.failed.push(format!("{image}: {error}"));
+    }
+}
+
+/// Runs what is left, with the journal in `folder`.
+pub(crate) fn evaluate<T: Task>(
+    dataset: &Dataset<T::Truth>,
+    model: &Fake,
+    folder: &Path,
+) -> radzero_eval::Result<(RunRecord, Journal, Outcome, Told)> {
+    let record = RunRecord::new::<T>(dataset, model.record());
+    let mut journal = Journal::open(&journal_path(folder), &record)?;
+    let mut told = Told::default();
+    let outcome = run::run::<T, Fake>(dataset, model, &mut journal, &mut told)?;
+    Ok((record, journal, outcome, told))
+}
+
+pub(crate) fn journal_path(folder: &Path) -> PathBuf {
+    folder.join("journal.jsonl")
+}

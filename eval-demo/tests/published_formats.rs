@@ -1,0 +1,183 @@
+//! Drawings laid out in each published format, evaluated, and held against a direct computation: the same numbers to 1e-9.
+
+#![allow(clippy::unwrap_used, clippy::panic, missing_docs)]
+
+mod common;
+
+use std::path::Path;
+
+use common::{Fake, evaluate, lay_out};
+use radzero_core::radiograph::IntensityPolicy;
+use radzero_eval::datasets::{Dataset, chestxdet10, chestxray14, chexpert, ms_cxr, openi, padchest, plain, rsna, siim};
+use radzero_eval::metrics::bootstrap::Bootstrap;
+use radzero_eval::report::result::{Evaluation, Measure};
+use radzero_eval::tasks::{Classification, Grounding, Segmentation, Task};
+use radzero_eval_demo::classes::{CHESTXDET10, CHESTXRAY14, CHEXPERT, Class, KINDS, OPENI, RSNA, SIIM};
+use radzero_eval_demo::direct::{self, DirectScore};
+use radzero_eval_demo::ellipses::drawings;
+
+const DRAWINGS: u32 = 60;
+
+fn scored<T: Task>(dataset: &Dataset<T::Truth>) -> Evaluation {
+    let folder = tempfile::tempdir().unwrap();
+    let (record, journal, outcome, told) = evaluate::<T>(dataset, &Fake::default(), folder.path()).unwrap();
+    assert!(outcome.failed.is_empty(), "{:?}", outcome.failed);
+    assert_eq!(told.done, dataset.samples.len());
+    let bootstrap = Bootstrap { resamples: 50, seed: 1 };
+    let (evaluation, score) = Evaluation::new::<T>(dataset, record, &journal, &outcome, bootstrap).unwrap();
+    assert_eq!(score.images, dataset.samples.len());
+    let whole = evaluation.measures.iter().filter(|measure| measure.value.is_some());
+    for measure in whole {
+        let interval = measure.interval.unwrap_or_else(|| panic!("{measure:?}"));
+        assert!(interval.low <= interval.high, "{measure:?}");
+    }
+    evaluation
+}
+
+#[track_caller]
+fn same(evaluation: &Evaluation, expected: &[DirectScore]) {
+    let all: Vec<&Measure> =
+        evaluation.measures.iter().chain(evaluation.classes.iter().flat_map(|class| &class.measures)).collect();
+    let mut defined = 0;
+    for score in expected {
+        let found = all.iter().find(|found| found.name == score.name && found.of == score.of);
+        let found = found.unwrap_or_else(|| panic!("{score:?} is missing in {}", evaluation.run.dataset));
+        match (found.value, score.value) {
+            (Some(value), Some(expected)) => {
+                let tolerance = found.bound.unwrap_or(0.0) + 1e-9;
+                assert!((value - expected).abs() <= tolerance, "{}: {value} {score:?}", evaluation.run.dataset);
+                defined += 1;
+            }
+            (None, None) => assert!(found.undefined.is_some()),
+            _ => panic!("{}: {found:?} {score:?}", evaluation.run.dataset),
+        }
+    }
+    assert!(defined > 1, "{}", evaluation.run.dataset);
+}
+
+fn laid_out(test: impl FnOnce(&Path, &[radzero_eval_demo::Drawn])) {
+    let root = tempfile::tempdir().unwrap();
+    let drawn = drawings(DRAWINGS);
+    lay_out(root.path(), &drawn);
+    test(root.path(), &drawn);
+}
+
+#[test]
+fn classification() {
+    laid_out(|root, drawn| {
+        let kinds: Vec<Class> = KINDS.map(|kind| Class { name: kind, kind }).to_vec();
+        for (dataset, classes) in [
+            (openi::classification(root, root), OPENI.as_slice()),
+            (padchest::classification(root, root), &kinds),
+            (chestxray14::classification(root, root), &CHESTXRAY14),
+            (chexpert::classification(root, root), &CHEXPERT),
+            (chestxdet10::classification(root, root), &CHESTXDET10),
+        ] {
+            let dataset = dataset.unwrap();
+            assert_eq!(dataset.policy, IntensityPolicy::MinMax, "{}", dataset.name);
+            let expected = direct::classification(&Fake::default(), drawn, root, classes, dataset.policy).unwrap();
+            same(&scored::<Classification>(&dataset), &expected);
+        }
+        let dataset = plain::classification(&root.join("plain.csv"), root).unwrap();
+        let expected = direct::classification(&Fake::default(), drawn, root, &kinds, dataset.policy).unwrap();
+        same(&scored::<Classification>(&dataset), &expected);
+    });
+}
+
+#[test]
+fn the_tail_is_what_at_most_ten_images_show() {
+    laid_out(|root, drawn| {
+        let dataset = padchest::classification(root, root).unwrap();
+        let tail = dataset.groups.iter().find(|group| group.name == "tail").unwrap();
+        let names: Vec<&str> = tail.classes.iter().map(|&class| dataset.classes[class].as_str()).collect();
+        let rare = |kind: &&str| drawn.iter().filter(|drawn| drawn.has(kind)).count() <= 10;
+        assert_eq!(names, KINDS.into_iter().filter(rare).collect::<Vec<_>>());
+        assert!(dataset.groups.iter().map(|group| group.classes.len()).sum::<usize>() == KINDS.len());
+    });
+}
+
+#[test]
+fn grounding() {
+    laid_out(|root, drawn| {
+        let model = Fake::default();
+        let dataset = chestxdet10::grounding(root, root).unwrap();
+        let expected = direct::grounding(&model, drawn, root, &CHESTXDET10, IntensityPolicy::MinMax).unwrap();
+        same(&scored::<Grounding>(&dataset), &expected);
+
+        let dataset = ms_cxr::grounding(root, root).unwrap();
+        assert!(dataset.samples.len() < dataset.samples.iter().map(|sample| sample.truth.len()).sum());
+        let expected = direct::phrases(&model, drawn, root, IntensityPolicy::Reference).unwrap();
+        same(&scored::<Grounding>(&dataset), &expected);
+
+        let kinds: Vec<Class> = KINDS.map(|kind| Class { name: kind, kind }).to_vec();
+        let dataset = plain::grounding(&root.join("plain.csv"), root).unwrap();
+        let expected = direct::grounding(&model, drawn, root, &kinds, IntensityPolicy::Reference).unwrap();
+        same(&scored::<Grounding>(&dataset), &expected);
+    });
+}
+
+#[test]
+fn segmentation() {
+    laid_out(|root, drawn| {
+        let model = Fake::default();
+        let policy = IntensityPolicy::Reference;
+        let published = (SIIM, "There is Pneumothorax", "Pneumothorax");
+        let siim = direct::segmentation(&model, drawn, root, published, false, policy).unwrap();
+        same(&scored::<Segmentation>(&siim::segmentation(root, root).unwrap()), &siim);
+
+        let published = (RSNA, "There is Pneumonia", "Pneumonia");
+        let rsna = direct::segmentation(&model, drawn, root, published, true, policy).unwrap();
+        same(&scored::<Segmentation>(&rsna::segmentation(root, root).unwrap()), &rsna);
+    });
+}
+
+/// The files of the competitions' owners have no paths: images are found by their names.
+#[test]
+fn the_owners_files_of_siim_and_rsna() {
+    laid_out(|root, drawn| {
+        let mut runs = "ImageId, EncodedPixels\n".to_owned();
+        for line in std::fs::read_to_string(root.join("SIIM/test.csv")).unwrap().lines().skip(1) {
+            let cells: Vec<&str> = line.split(',').collect();
+            runs += &format!("{},{}\n", cells[1], cells[2]);
+        }
+        std::fs::write(root.join("SIIM/owner.csv"), runs).unwrap();
+        let (published, owner) =
+            (siim::segmentation(root, root).unwrap(), siim::read(root, "SIIM/owner.csv", &root.join("dicom")).unwrap());
+        assert_eq!(published.samples, owner.samples);
+
+        let mut boxes = "patientId,x,y,width,height,Target\n".to_owned();
+        for drawn in drawn {
+            let found: Vec<_> = drawn.of(RSNA).filter_map(|finding| finding.bounds(drawn.width)).collect();
+            for b in &found {
+                let (width, height) = (b.right - b.left + 1, b.bottom - b.top + 1);
+                boxes += &format!("{},{}.0,{}.0,{width}.0,{height}.0,1\n", drawn.name, b.left, b.top);
+            }
+            if found.is_empty() {
+                boxes += &format!("{},,,,,0\n", drawn.name);
+            }
+        }
+        std::fs::write(root.join("RSNA/owner.csv"), boxes).unwrap();
+        let (published, owner) =
+            (rsna::segmentation(root, root).unwrap(), rsna::read(root, "RSNA/owner.csv", &root.join("dicom")).unwrap());
+        for (one, other) in published.samples.iter().zip(&owner.samples) {
+            assert_eq!((&one.path, &one.truth), (&other.path, &other.truth));
+        }
+        assert_eq!(published.samples.len(), owner.samples.len());
+    });
+}
+
+#[test]
+fn a_plain_mask_is_the_published_mask() {
+    laid_out(|root, drawn| {
+        let dataset = plain::segmentation(&root.join("plain_pneumothorax.csv"), root).unwrap();
+        let siim = siim::segmentation(root, root).unwrap();
+        let mut positive = 0;
+        for ((one, other), drawn) in dataset.samples.iter().zip(&siim.samples).zip(drawn) {
+            let (width, height) = (drawn.width as usize, drawn.height as usize);
+            let mask = one.truth.mask(width, height).unwrap();
+            assert_eq!(mask, other.truth.mask(width, height).unwrap(), "{}", drawn.name);
+            positive += usize::from(mask.iter().any(|&inside| inside));
+        }
+        assert!(positive > 2 && positive < drawn.len());
+    });
+}

@@ -1,0 +1,32 @@
+//! CheXpert, the test set labelled by radiologists, the five competition classes.
+//!
+//! Files: `Chexpert/chexpert5_test_image.csv` (column `Path`), `Chexpert/chexpert5_test_text.json` (sentences),
+//! `Chexpert/test_labels.csv` (a column of 0 or 1 a class, in the order of the image list). Uncertain (-1) and missing labels,
+//! which the training set has, are refused.
+
+use std::path::Path;
+
+use super::classification::{Published, dataset};
+use super::files::{LabelFiles, same_length};
+use super::{Dataset, Labels};
+use crate::error::Result;
+
+const OWNER: &str = "CheXpert's images are distributed by Stanford AIMI (aimi.stanford.edu) after registration.";
+
+const CLASSES: [&str; 5] = ["Atelectasis", "Cardiomegaly", "Consolidation", "Edema", "Pleural Effusion"];
+
+/// Reads CheXpert below `root`, images relative to `images`.
+///
+/// # Errors
+/// [`Error::Missing`](crate::Error::Missing), [`Error::Format`](crate::Error::Format).
+pub fn classification(root: &Path, images: &Path) -> Result<Dataset<Labels>> {
+    let mut files = LabelFiles::new(root, OWNER);
+    let paths = files.image_paths("Chexpert/chexpert5_test_image.csv")?;
+    let prompts = files.prompts("Chexpert/chexpert5_test_text.json")?;
+    let table = files.csv("Chexpert/test_labels.csv")?;
+    same_length(&table.path, paths.len(), table.len())?;
+    let labels = table.rows().map(|row| CLASSES.iter().map(|class| row.label(class)).collect());
+    let labels = labels.collect::<Result<Vec<Labels>>>()?;
+    let classes = CLASSES.map(str::to_owned).to_vec();
+    dataset(Published { name: "CheXpert", owner: OWNER, classes, prompts, paths, labels, images }, files)
+}

@@ -1,0 +1,58 @@
+//! OpenI (Indiana University), 18 classes from its automatic labels.
+//!
+//! Files: `OpenI/openi_multi_label_image.csv` (column `Path`), `OpenI/openi_multi_label_text.json` (sentences),
+//! `OpenI/custom.csv` (column `labels_automatic`, line by line as the image list). As in the published evaluation a class is
+//! shown where the text under `labels_automatic` contains its name.
+
+use std::path::Path;
+
+use super::classification::{Published, dataset};
+use super::files::{LabelFiles, same_length};
+use super::{Dataset, Labels, long_tail_groups};
+use crate::error::Result;
+
+const OWNER: &str = "OpenI's images are distributed by the U.S. National Library of Medicine (openi.nlm.nih.gov, Indiana University collection).";
+
+/// Name, and what the text is searched for.
+const CLASSES: [(&str, &[&str]); 18] = [
+    ("Atelectasis", &["atelectasis", "atelectases"]),
+    ("Cardiomegaly", &["cardiomegaly"]),
+    ("Effusion", &["effusion"]),
+    ("Infiltration", &["infiltration", "infiltrate"]),
+    ("Mass", &["mass"]),
+    ("Nodule", &["nodule"]),
+    ("Pneumonia", &["pneumonia"]),
+    ("Pneumothorax", &["pneumothorax"]),
+    ("Edema", &["edema"]),
+    ("Emphysema", &["emphysema"]),
+    ("Fibrosis", &["fibrosis"]),
+    ("Pleural Thickening", &["pleural_thickening", "pleural thickening"]),
+    ("Hernia", &["hernia"]),
+    ("Fracture", &["fracture"]),
+    ("Lung Opacity", &["opacity"]),
+    ("Lung Lesion", &["lesion"]),
+    ("Calcified Granuloma", &["calcified granuloma"]),
+    ("Granuloma", &["granuloma"]),
+];
+
+/// Reads OpenI below `root`, images relative to `images`.
+///
+/// # Errors
+/// [`Error::Missing`](crate::Error::Missing), [`Error::Format`](crate::Error::Format).
+pub fn classification(root: &Path, images: &Path) -> Result<Dataset<Labels>> {
+    let mut files = LabelFiles::new(root, OWNER);
+    let paths = files.image_paths("OpenI/openi_multi_label_image.csv")?;
+    let prompts = files.prompts("OpenI/openi_multi_label_text.json")?;
+    let table = files.csv("OpenI/custom.csv")?;
+    same_length(&table.path, paths.len(), table.len())?;
+    let labels = table.rows().map(|row| {
+        let text = row.get("labels_automatic")?;
+        Ok(CLASSES.iter().map(|(_, words)| words.iter().any(|word| text.contains(word))).collect())
+    });
+    let labels = labels.collect::<Result<Vec<Labels>>>()?;
+    let classes = CLASSES.map(|(name, _)| name.to_owned()).to_vec();
+    let mut dataset =
+        dataset(Published { name: "OpenI", owner: OWNER, classes, prompts, paths, labels, images }, files)?;
+    dataset.groups = long_tail_groups(&dataset.samples, dataset.classes.len());
+    Ok(dataset)
+}

@@ -1,0 +1,70 @@
+//! PadChest, the images labelled by physicians, all their labels but "normal".
+//!
+//! Files: `PadChest/padchest_multi_label_image.csv` (column `Path`), `PadChest/padchest_multi_label_text.json` (sentences in
+//! the alphabetical order of the labels), `PadChest/manual_image.json` (an object: image to list of labels, in the order of
+//! the image list). PadChest20 of the published table is the group `tail`.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::path::Path;
+
+use serde::Deserialize;
+use serde::de::{Deserializer, MapAccess, Visitor};
+
+use super::classification::{Published, dataset};
+use super::files::{LabelFiles, same_image, same_length};
+use super::{Dataset, Labels, long_tail_groups};
+use crate::error::{Error, Result};
+
+const OWNER: &str =
+    "PadChest's images are distributed by BIMCV, Valencia (bimcv.cipf.es), after agreement to its terms of use.";
+const LABELS: &str = "PadChest/manual_image.json";
+const NORMAL: &str = "normal";
+
+/// Entries in the order of the file: it is what connects them with the image list.
+struct Ordered(Vec<(String, Vec<String>)>);
+
+impl<'de> Deserialize<'de> for Ordered {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Entries;
+        impl<'de> Visitor<'de> for Entries {
+            type Value = Ordered;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object of image names with lists of labels")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Ordered, A::Error> {
+                let mut entries = Vec::new();
+                while let Some(entry) = map.next_entry()? {
+                    entries.push(entry);
+                }
+                Ok(Ordered(entries))
+            }
+        }
+        deserializer.deserialize_map(Entries)
+    }
+}
+
+/// Reads PadChest below `root`, images relative to `images`.
+///
+/// # Errors
+/// [`Error::Missing`], [`Error::Format`].
+pub fn classification(root: &Path, images: &Path) -> Result<Dataset<Labels>> {
+    let mut files = LabelFiles::new(root, OWNER);
+    let paths = files.image_paths("PadChest/padchest_multi_label_image.csv")?;
+    let prompts = files.prompts("PadChest/padchest_multi_label_text.json")?;
+    let Ordered(entries) = files.json(LABELS)?;
+    same_length(&files.path(LABELS), paths.len(), entries.len())?;
+    if let Some((path, (name, _))) = paths.iter().zip(&entries).find(|(path, (name, _))| !same_image(path, name)) {
+        let message = format!("the order of the image list expected: {path}; {name} found");
+        return Err(Error::format(&files.path(LABELS), None, message));
+    }
+    let classes: BTreeSet<&str> = entries.iter().flat_map(|(_, labels)| labels).map(String::as_str).collect();
+    let classes: Vec<String> = classes.into_iter().filter(|&name| name != NORMAL).map(str::to_owned).collect();
+    let labels = entries.iter().map(|(_, shown)| classes.iter().map(|class| shown.contains(class)).collect()).collect();
+    let mut dataset =
+        dataset(Published { name: "PadChest", owner: OWNER, classes, prompts, paths, labels, images }, files)?;
+    dataset.groups = long_tail_groups(&dataset.samples, dataset.classes.len());
+    Ok(dataset)
+}

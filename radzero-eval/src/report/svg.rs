@@ -1,0 +1,118 @@
+//! Diagrams as SVG: axes from 0 to 1, lines, and a list of their names.
+
+use std::fmt::Write as _;
+
+use crate::tasks::Curves;
+
+/// Size of the plot area and the space around it.
+const SIDE: f64 = 360.0;
+const LEFT: f64 = 56.0;
+const TOP: f64 = 36.0;
+const BOTTOM: f64 = 48.0;
+const NAMES: f64 = 210.0;
+
+/// Points of a curve that are drawn at most: more cannot be told apart.
+const POINTS: usize = 400;
+
+/// Colours that can be told apart on white, also by most who see few colours (Okabe and Ito), then the same with dashes.
+const COLOURS: [&str; 7] = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000"];
+
+/// The diagram.
+#[must_use]
+pub fn diagram(curves: &Curves) -> String {
+    let (width, height) = (LEFT + SIDE + NAMES, TOP + SIDE + BOTTOM);
+    let mut svg = format!(
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {width} {height}\" width=\"{width}\" height=\"{height}\" \
+         font-family=\"sans-serif\" font-size=\"12\">\n<text x=\"{LEFT}\" y=\"20\" font-size=\"14\">{}</text>\n",
+        escape(&curves.title)
+    );
+    let (x, y) = (|value: f64| LEFT + value * SIDE, |value: f64| TOP + (1.0 - value) * SIDE);
+    for tick in 0..=5 {
+        let value = f64::from(tick) / 5.0;
+        // Writing to a string cannot fail.
+        let _ = writeln!(
+            svg,
+            "<path d=\"M{0:.1} {1:.1}V{2:.1}M{3:.1} {4:.1}H{5:.1}\" stroke=\"#ddd\"/>\
+             <text x=\"{0:.1}\" y=\"{6:.1}\" text-anchor=\"middle\">{value:.1}</text>\
+             <text x=\"{7:.1}\" y=\"{8:.1}\" text-anchor=\"end\">{value:.1}</text>",
+            x(value),
+            y(0.0),
+            y(1.0),
+            x(0.0),
+            y(value),
+            x(1.0),
+            y(0.0) + 16.0,
+            x(0.0) - 6.0,
+            y(value) + 4.0
+        );
+    }
+    let _ = writeln!(
+        svg,
+        "<text x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"middle\">{}</text>\
+         <text transform=\"translate(14 {:.1}) rotate(-90)\" text-anchor=\"middle\">{}</text>",
+        x(0.5),
+        y(0.0) + 38.0,
+        escape(curves.x),
+        y(0.5),
+        escape(curves.y)
+    );
+    if curves.diagonal {
+        let _ = writeln!(
+            svg,
+            "<path d=\"M{:.1} {:.1}L{:.1} {:.1}\" stroke=\"#999\" stroke-dasharray=\"2 4\"/>",
+            x(0.0),
+            y(0.0),
+            x(1.0),
+            y(1.0)
+        );
+    }
+    for (index, (name, points)) in curves.series.iter().enumerate() {
+        let colour = COLOURS[index % COLOURS.len()];
+        let dashes = if index < COLOURS.len() { "" } else { " stroke-dasharray=\"6 3\"" };
+        let mut path = String::new();
+        for &(across, up) in thin(points) {
+            let _ = write!(path, "{}{:.1} {:.1}", if path.is_empty() { 'M' } else { 'L' }, x(across), y(up));
+        }
+        let line = TOP + 16.0 * index as f64;
+        let _ = writeln!(
+            svg,
+            "<path d=\"{path}\" fill=\"none\" stroke=\"{colour}\" stroke-width=\"1.5\"{dashes}/>\
+             <path d=\"M{0:.1} {line:.1}h20\" stroke=\"{colour}\" stroke-width=\"2\"{dashes}/>\
+             <text x=\"{1:.1}\" y=\"{2:.1}\">{3}</text>",
+            LEFT + SIDE + 12.0,
+            LEFT + SIDE + 38.0,
+            line + 4.0,
+            escape(name)
+        );
+    }
+    svg.push_str("</svg>\n");
+    svg
+}
+
+/// Some of the points, the first and the last among them.
+fn thin(points: &[(f64, f64)]) -> impl Iterator<Item = &(f64, f64)> {
+    let step = points.len().div_ceil(POINTS).max(1);
+    let last = points.len().saturating_sub(1);
+    points.iter().enumerate().filter(move |(index, _)| index % step == 0 || *index == last).map(|(_, point)| point)
+}
+
+/// Text for XML and HTML.
+pub(super) fn escape(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn curves_lie_in_their_axes_and_names_are_escaped() {
+        let points = (0..5000).map(|index| (f64::from(index) / 4999.0, 0.25)).collect();
+        let series = vec![("<a & b>".to_owned(), points), ("empty".to_owned(), Vec::new())];
+        let svg = diagram(&Curves { title: "t".into(), x: "x", y: "y", diagonal: true, series });
+        assert!(svg.contains("&lt;a &amp; b&gt;") && !svg.contains("<a "), "{svg}");
+        let path = svg.split("d=\"M56.0 306.0").nth(1).unwrap().split('"').next().unwrap();
+        assert!(path.ends_with("L416.0 306.0"), "{path}");
+        assert!(path.matches('L').count() <= POINTS);
+    }
+}

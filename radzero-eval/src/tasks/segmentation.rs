@@ -1,0 +1,168 @@
+//! Segmentation: counts of pixels above each threshold, in and outside of the mask.
+//!
+//! Measures: mean Dice of the positive images at the best threshold, that threshold, specificity there, AUROC of pixels and
+//! of images.
+
+use radzero_core::Radiograph;
+use serde::{Deserialize, Serialize};
+
+use super::{Case, Curves, Score, Task, TaskKind, best_and_worst, column, measured};
+use crate::datasets::{Dataset, Regions};
+use crate::error::{Error, Result};
+use crate::metrics::bootstrap::Bootstrap;
+use crate::metrics::overlap::{AboveCounts, DiceCurve, THRESHOLDS, specificity, threshold};
+use crate::metrics::pixels::{BinCount, Counter, ImageHistogram, PixelHistogram};
+use crate::metrics::ranking::Ranking;
+use crate::metrics::roc::{auroc, roc_curve};
+use crate::metrics::{Undefined, Value};
+use crate::run::journal::Journal;
+use crate::run::model::Similarity;
+
+/// The task, with room for counting pixels.
+#[derive(Debug, Default)]
+pub struct Segmentation {
+    counter: Counter,
+}
+
+/// What is kept of an image.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Row {
+    /// The logit of the one sentence.
+    pub logit: f32,
+    /// Pixels above each threshold.
+    pub above: AboveCounts,
+    /// Bin, pixels inside and pixels outside of the mask, for each bin that is not empty.
+    pub bins: Vec<(u32, u32, u32)>,
+}
+
+impl Row {
+    fn histogram(&self) -> ImageHistogram {
+        let bins = self.bins.iter().map(|&(bin, inside, outside)| BinCount { bin, inside, outside });
+        ImageHistogram { bins: bins.collect() }
+    }
+}
+
+/// What is kept of a row.
+struct Image {
+    sample: usize,
+    logit: f64,
+    /// Dice at each threshold, of a positive image.
+    dice: Option<Vec<f64>>,
+    clear_from: usize,
+}
+
+/// Bins taken as one, as a power of two, where the pixels' AUROC is computed anew for each resample: all resamples are
+/// held at once, so that the journal is read only once more.
+const COARSER: u32 = 4;
+
+impl Task for Segmentation {
+    const KIND: TaskKind = TaskKind::Segmentation;
+    type Truth = Regions;
+    type Row = Row;
+
+    fn prompts(_: &Regions, _: usize) -> Vec<usize> {
+        vec![0]
+    }
+
+    fn observe<S: Similarity>(&mut self, truth: &Regions, radiograph: &Radiograph, found: &[S]) -> Result<Row> {
+        let mask = truth.mask(radiograph.width(), radiograph.height())?;
+        let found = found.first().ok_or(Error::ModelValue(Undefined::NoSample))?;
+        let map = found.map();
+        let above = AboveCounts::new(map.view(), mask.view()).map_err(Error::ModelValue)?;
+        let histogram = self.counter.count(map.view(), mask.view()).map_err(Error::ModelValue)?;
+        let bins = histogram.bins.into_iter().map(|count| (count.bin, count.inside, count.outside)).collect();
+        Ok(Row { logit: found.logit(), above, bins })
+    }
+
+    fn score(dataset: &Dataset<Regions>, journal: &Journal, bootstrap: &Bootstrap) -> Result<Score> {
+        let mut images: Vec<Image> = Vec::new();
+        let mut pixels = PixelHistogram::default();
+        journal.rows(|sample, _, row: Row| {
+            pixels.add(&row.histogram(), 1);
+            let (dice, clear_from) = (row.above.dice().ok(), row.above.clear_from());
+            images.push(Image { sample, logit: f64::from(row.logit), dice, clear_from });
+            Ok(())
+        })?;
+        let count = images.len();
+        let ranking = Ranking::new(images.iter().map(|image| (image.logit, image.dice.is_some())));
+        let measure = |weights: Option<&[u32]>| -> [Value; 4] {
+            let weight = |index: usize| weights.map_or(1, |weights| weights[index]);
+            let image_auroc = ranking.as_ref().map_err(|&reason| reason).and_then(|ranking| auroc(ranking, weights));
+            let best = curve(&images, weight).map(|curve| curve.best());
+            let clear = best.and_then(|(best, _)| specificity(negatives(&images, weight), best));
+            [best.map(|best| best.1), best.map(|best| f64::from(threshold(best.0))), clear, image_auroc]
+        };
+        let values = measure(None);
+        let replicates = bootstrap.replicate(count, |weights| measure(Some(weights)).to_vec());
+        let named = ["Dice", "best threshold", "specificity", "image AUROC"];
+        let mut measures: Vec<_> = (0..)
+            .zip(named)
+            .map(|(index, name)| measured(name, &dataset.classes[0], values[index], &column(&replicates, index), count))
+            .collect();
+
+        let exact = pixels.auroc();
+        let replicates = pixel_replicates(journal, bootstrap, count)?;
+        let value = exact.map(|pixels| pixels.value);
+        let mut pixel = measured("pixel AUROC", &dataset.classes[0], value, &replicates, count);
+        pixel.bound = exact.ok().map(|pixels| pixels.bound);
+        measures.push(pixel);
+
+        let best = curve(&images, |_| 1);
+        let at = best.as_ref().map_or(THRESHOLDS / 2, |curve| curve.best().0);
+        let cases = images.iter().filter_map(|image| {
+            let dice = image.dice.as_ref()?[at];
+            let caption = format!("Dice {dice:.3} at {:.2}, logit {:.3}", threshold(at), image.logit);
+            Some((dice, Case { sample: image.sample, prompt: 0, caption, threshold: threshold(at) }))
+        });
+        let (best_cases, worst) = best_and_worst(cases.collect(), |case| case.sample);
+        let mut curves = Vec::new();
+        if let Ok(best) = &best {
+            let points = best.means.iter().enumerate().map(|(index, &mean)| (f64::from(threshold(index)), mean));
+            let (x, y) = ("threshold", "mean Dice of positive images");
+            let series = vec![(dataset.classes[0].clone(), points.collect())];
+            curves.push(Curves { title: "Dice over thresholds".to_owned(), x, y, diagonal: false, series });
+        }
+        if let Ok(points) = ranking.as_ref().map_err(|&reason| reason).and_then(roc_curve) {
+            let (x, y) = ("false positive rate", "true positive rate");
+            let title = "Receiver operating characteristic of images".to_owned();
+            curves.push(Curves { title, x, y, diagonal: true, series: vec![(dataset.classes[0].clone(), points)] });
+        }
+        Ok(Score {
+            images: count,
+            measures,
+            classes: Vec::new(),
+            dice_by_threshold: best.ok().map(|curve| curve.means),
+            curves,
+            best: best_cases,
+            worst,
+        })
+    }
+}
+
+fn curve(images: &[Image], weight: impl Fn(usize) -> u32) -> Result<DiceCurve, Undefined> {
+    let positive = images.iter().enumerate().filter_map(|(index, image)| Some((image.dice.as_deref()?, weight(index))));
+    DiceCurve::new(positive)
+}
+
+fn negatives(images: &[Image], weight: impl Fn(usize) -> u32) -> impl Iterator<Item = (usize, u32)> {
+    let negative = images.iter().enumerate().filter(|(_, image)| image.dice.is_none());
+    negative.map(move |(index, image)| (image.clear_from, weight(index)))
+}
+
+/// The pixels' AUROC in each resample. One pass over the journal: each image is added to every resample's histogram.
+fn pixel_replicates(journal: &Journal, bootstrap: &Bootstrap, images: usize) -> Result<Vec<Value>> {
+    let weights = bootstrap.replicate(images, <[u32]>::to_vec);
+    let mut histograms = vec![PixelHistogram::coarse(COARSER); weights.len()];
+    let mut index = 0;
+    journal.rows(|_, _, row: Row| {
+        let image = row.histogram().coarse(COARSER);
+        for (histogram, weights) in histograms.iter_mut().zip(&weights) {
+            if weights[index] > 0 {
+                histogram.add(&image, weights[index]);
+            }
+        }
+        index += 1;
+        Ok(())
+    })?;
+    Ok(histograms.iter().map(|histogram| histogram.auroc().map(|pixels| pixels.value)).collect())
+}
