@@ -1,0 +1,46 @@
+//! `radzero classify`: a table of probabilities, one row an image, one column a prompt.
+
+use crate::args::ClassifyArgs;
+use crate::console::{one_line, shown};
+use crate::error::Failure;
+use crate::job::{Report, Seen};
+use crate::output::files::OutputFiles;
+use crate::output::table::{row, wrap};
+
+/// Widest column of a prompt, in characters.
+const WIDEST: usize = 16;
+
+pub(crate) struct Classify {
+    heads: Vec<Vec<String>>,
+    widths: Vec<usize>,
+}
+
+impl Classify {
+    pub(crate) fn new(args: &ClassifyArgs) -> Self {
+        let names = args.job.images.iter().map(|path| shown(path).chars().count());
+        let mut heads = vec![vec!["image".to_owned()]];
+        let mut widths = vec![names.max().unwrap_or(0).max("image".len())];
+        for prompt in &args.job.prompts {
+            let lines = wrap(&one_line(prompt), WIDEST);
+            widths.push(lines.iter().map(|line| line.chars().count()).max().unwrap_or(0).max("0.0000".len()));
+            heads.push(lines);
+        }
+        Self { heads, widths }
+    }
+}
+
+impl Report for Classify {
+    fn files(&self) -> Option<&OutputFiles> {
+        None
+    }
+
+    fn heading(&self) -> Option<String> {
+        Some(row(&self.heads, &self.widths))
+    }
+
+    fn image(&self, seen: &Seen<'_>) -> Result<String, Failure> {
+        let values = seen.comparisons.iter().map(|comparison| vec![format!("{:.4}", comparison.probability())]);
+        let cells: Vec<Vec<String>> = std::iter::once(vec![shown(seen.path)]).chain(values).collect();
+        Ok(row(&cells, &self.widths))
+    }
+}

@@ -1,0 +1,34 @@
+//! `radzero doctor`: which ONNX Runtime is found, and which devices work here.
+
+use radzero_core::{Device, Runtime};
+
+use crate::console::{print, shown};
+use crate::error::{Failure, Outcome};
+
+/// Every kind of device, the first of each.
+const DEVICES: [Device; 4] = [Device::Cpu, Device::OpenVino, Device::Cuda(0), Device::TensorRt(0)];
+
+/// Prints what is found, line by line, as some devices take seconds to try.
+pub(crate) fn run() -> Result<Outcome, Failure> {
+    let runtime = Runtime::discover()?;
+    let library = runtime.library().map_or_else(|| "of the host".to_owned(), shown);
+    let version = runtime.version().unwrap_or("of unknown version");
+    print(&format!("library    {library}\nversion    {version}; {} or newer needed\n", Runtime::OLDEST))?;
+    print(&format!("built with {}\n", runtime.providers()?.join(", ")))?;
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZeroUsize::get);
+    print(&format!("cores      {cores}\n"))?;
+    let mut outcome = Outcome::Done;
+    for device in DEVICES {
+        let report = runtime.try_device(device);
+        let line = match &report.outcome {
+            Ok(time) => format!("works (started in {:.1} ms)", time.as_secs_f64() * 1e3),
+            Err(error) => error.to_string().replace('\n', " "),
+        };
+        // The CPU is what must work everywhere.
+        if report.outcome.is_err() && device == Device::Cpu {
+            outcome = Outcome::SomeFailed;
+        }
+        print(&format!("{:<10} {line}\n", device.to_string()))?;
+    }
+    Ok(outcome)
+}

@@ -1,0 +1,88 @@
+//! Runs a data set: journal, progress, result files, report.
+
+use std::fs;
+use std::io::Write as _;
+use std::path::Path;
+
+use indicatif::ProgressBar;
+use radzero_core::RadZero;
+use radzero_eval::datasets::Dataset;
+use radzero_eval::metrics::bootstrap::Bootstrap;
+use radzero_eval::report::result::Evaluation;
+use radzero_eval::report::{html, markdown};
+use radzero_eval::run::journal::Journal;
+use radzero_eval::run::model::Model as _;
+use radzero_eval::run::record::RunRecord;
+use radzero_eval::run::{self, Progress, Watch, with_causes};
+use radzero_eval::tasks::Task;
+
+use super::cases::{self, Truth};
+use crate::NOTICE;
+use crate::args::ModelArgs;
+use crate::console::{complain, one_line, print, progress};
+use crate::error::{Failure, Outcome};
+use crate::interrupt;
+use crate::job;
+use crate::output::files::write_whole;
+
+/// The progress bar as what is told of the run.
+struct Bar(ProgressBar);
+
+impl Watch for Bar {
+    fn done(&mut self, progress: &Progress) {
+        let share = progress.model.as_secs_f64() / progress.total.as_secs_f64().max(f64::MIN_POSITIVE);
+        self.0.set_message(format!("{:.0} % of the time in the model", 100.0 * share));
+        self.0.inc(1);
+    }
+
+    fn failed(&mut self, image: &str, error: &radzero_eval::Error) {
+        let (image, message) = (one_line(image), with_causes(error));
+        self.0.suspend(|| complain(&format!("error: {image}: {}", one_line(&message))));
+        self.0.inc(1);
+    }
+}
+
+/// Runs what is left of `dataset`, scores all that is done, and writes the results to `out`.
+pub(super) fn run<T: Task>(
+    model: &ModelArgs,
+    out: &Path,
+    dataset: &Dataset<T::Truth>,
+    truth: impl Fn(&T::Truth, usize) -> Truth,
+) -> Result<Outcome, Failure> {
+    complain(NOTICE);
+    let model = job::open(model)?;
+    fs::create_dir_all(out).map_err(|source| Failure::CreateDirectory { path: out.to_owned(), source })?;
+    let record = RunRecord::new::<T>(dataset, model.record());
+    let mut journal = Journal::open(&out.join("journal.jsonl"), &record)?;
+    interrupt::install()?;
+
+    let images = dataset.samples.len();
+    let done = journal.len();
+    complain(&format!(
+        "{} on {}: {images} images, {done} done before; intensity policy {}; model {}",
+        T::KIND,
+        one_line(&dataset.name),
+        dataset.policy,
+        one_line(&model.manifest().name),
+    ));
+    let bar = progress((images - done) as u64, "{bar:32} {pos}/{len} images, {per_sec}, {eta} left; {msg}");
+    let mut watch = Bar(bar);
+    let outcome = run::run::<T, RadZero>(dataset, &model, &mut journal, &mut watch);
+    watch.0.finish_and_clear();
+    let outcome = outcome?;
+
+    complain(&format!("Scoring {} images", journal.len()));
+    let (evaluation, score) = Evaluation::new::<T>(dataset, record, &journal, &outcome, Bootstrap::default())?;
+    let folder = out.join("cases");
+    fs::create_dir_all(&folder).map_err(|source| Failure::CreateDirectory { path: folder, source })?;
+    let best = cases::draw(&model, dataset, &score.best, "best", out, &truth)?;
+    let worst = cases::draw(&model, dataset, &score.worst, "worst", out, &truth)?;
+    let document = markdown::document(&evaluation);
+    let json = serde_json::to_string_pretty(&evaluation).map_err(|error| Failure::Output(error.into()))?;
+    let page = html::page(&evaluation, &score.curves, &best, &worst);
+    for (name, text) in [("report.html", page), ("result.md", document.clone()), ("result.json", json + "\n")] {
+        write_whole(&out.join(name), |mut file| file.write_all(text.as_bytes()))?;
+    }
+    print(&document)?;
+    Ok(if outcome.failed.is_empty() { Outcome::Done } else { Outcome::SomeFailed })
+}

@@ -1,0 +1,237 @@
+//! `radzero inspect`: how a file is read, and the picture that the model makes of it.
+
+use std::collections::BTreeMap;
+use std::io::Write as _;
+use std::path::Path;
+
+use image::{DynamicImage, GrayImage, ImageFormat, RgbImage};
+use ndarray::{Array3, Axis};
+use radzero_core::Radiograph;
+use radzero_core::manifest::{GeometryKind, ModelDirectory, Resample};
+use radzero_core::pixels::Geometry;
+use radzero_core::radiograph::{
+    Eligibility, Frame, IntensityPolicy, IntensityRule, Origin, TransferSyntax, Warning, identifiers,
+};
+use serde::Serialize;
+
+use super::title;
+use crate::args::InspectArgs;
+use crate::console::{Console, one_line, shown};
+use crate::error::{Failure, Outcome};
+use crate::output::files::{OutputFiles, write_whole};
+use crate::{interrupt, job};
+
+/// Runs the command over all files.
+pub(crate) fn run(args: &InspectArgs) -> Result<Outcome, Failure> {
+    if args.json {
+        job::check_unicode(&args.files)?;
+    }
+    let square = Square::of(args)?;
+    let files = args.out.as_deref().map(|out| OutputFiles::per_image(out, "_model.png"));
+    if let Some(files) = &files {
+        files.check(&args.files)?;
+        files.create_directory()?;
+        interrupt::install()?;
+    }
+    let mut console = Console::new(args.files.len(), args.json);
+    for path in &args.files {
+        match inspect(args, path, square.as_ref(), files.as_ref()) {
+            Ok(text) => console.result(&text)?,
+            Err(failure) => console.failed(path, &failure),
+        }
+        console.step();
+    }
+    Ok(console.finish())
+}
+
+/// The model's square.
+struct Square {
+    kind: GeometryKind,
+    size: usize,
+}
+
+impl Square {
+    fn of(args: &InspectArgs) -> Result<Option<Self>, Failure> {
+        if let Some(model) = &args.model {
+            let directory = ModelDirectory::open(model)?;
+            let manifest = directory.manifest();
+            let (kind, size) = (manifest.preprocessing.geometry, manifest.dimensions.image_size);
+            return Ok(Some(Self { kind, size }));
+        }
+        Ok(args.size.map(|size| Self { kind: GeometryKind::Stretch, size: size.into() }))
+    }
+
+    fn pixels(&self, radiograph: &Radiograph) -> Array3<u8> {
+        Geometry::new(self.kind, self.size, radiograph.width(), radiograph.height())
+            .to_model(radiograph, Resample::Bicubic)
+    }
+}
+
+fn inspect(
+    args: &InspectArgs,
+    path: &Path,
+    square: Option<&Square>,
+    files: Option<&OutputFiles>,
+) -> Result<String, Failure> {
+    let radiograph = args.read.options().open(path)?;
+    let people = match (args.phi, radiograph.origin()) {
+        (true, Origin::Dicom) => Some(people(path)?),
+        _ => None,
+    };
+    let paths = files.map_or(Ok(Vec::new()), |files| files.paths(path))?;
+    let picture = paths.first().map(|path| path.as_path());
+    if let (Some(picture), Some(square)) = (picture, square) {
+        let png = png(square.pixels(&radiograph), radiograph.is_gray())?;
+        write_whole(picture, |mut file| file.write_all(&png))?;
+    }
+    let seen = Inspected { path, radiograph: &radiograph, picture, people };
+    if args.json { seen.json() } else { Ok(seen.text()) }
+}
+
+/// Identifiers by name.
+type People = BTreeMap<&'static str, String>;
+
+fn people(path: &Path) -> Result<People, Failure> {
+    let bytes = std::fs::read(path).map_err(|source| Failure::Read { path: path.to_owned(), source })?;
+    Ok(identifiers(&bytes)?.iter().map(|(name, value)| (name, value.to_owned())).collect())
+}
+
+fn png(pixels: Array3<u8>, gray: bool) -> Result<Vec<u8>, Failure> {
+    let side = pixels.dim().1 as u32;
+    let image = if gray {
+        let plane = pixels.index_axis(Axis(0), 0);
+        GrayImage::from_raw(side, side, plane.iter().copied().collect()).map(DynamicImage::from)
+    } else {
+        let interleaved = pixels.permuted_axes([1, 2, 0]);
+        RgbImage::from_raw(side, side, interleaved.iter().copied().collect()).map(DynamicImage::from)
+    };
+    let mut bytes = std::io::Cursor::new(Vec::new());
+    let image = image.ok_or_else(|| Failure::Draw("the picture has another size than its pixels".into()))?;
+    image.write_to(&mut bytes, ImageFormat::Png).map_err(|error| Failure::Draw(error.into()))?;
+    Ok(bytes.into_inner())
+}
+
+struct Inspected<'a> {
+    path: &'a Path,
+    radiograph: &'a Radiograph,
+    picture: Option<&'a Path>,
+    people: Option<People>,
+}
+
+#[derive(Serialize)]
+struct Line<'a> {
+    image: &'a str,
+    width: usize,
+    height: usize,
+    origin: Origin,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    transfer_syntax: Option<TransferSyntax>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    frame: Option<Frame>,
+    policy: IntensityPolicy,
+    intensity: IntensityRule,
+    gray: bool,
+    least: u8,
+    greatest: u8,
+    warnings: &'a [Warning],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    eligibility: Option<&'a Eligibility>,
+    chest_radiograph: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    picture: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    identifiers: Option<&'a People>,
+    radzero: &'static str,
+}
+
+impl Inspected<'_> {
+    fn range(&self) -> (u8, u8) {
+        self.radiograph
+            .to_rgb_image()
+            .iter()
+            .fold((u8::MAX, 0), |(least, greatest), &level| (least.min(level), greatest.max(level)))
+    }
+
+    fn text(&self) -> String {
+        let radiograph = self.radiograph;
+        let mut text = title(self.path, radiograph);
+        let mut line = |name: &str, value: String| text.push_str(&format!("  {name:<11}{value}\n"));
+        let mut read = word(radiograph.origin());
+        if let Some(syntax) = radiograph.transfer_syntax() {
+            read.push_str(&format!(", {syntax}"));
+        }
+        if let Some(Frame { index, count }) = radiograph.frame().filter(|frame| frame.count > 1) {
+            read.push_str(&format!(", frame {index} of {count}"));
+        }
+        line("read", read);
+        line("intensity", format!("{}: {}", radiograph.policy(), radiograph.intensity()));
+        let (least, greatest) = self.range();
+        line("levels", format!("{}, {least} to {greatest}", if radiograph.is_gray() { "gray" } else { "colour" }));
+        if let Some(stated) = radiograph.eligibility() {
+            let terms = [
+                word(stated.kind),
+                word(stated.modality),
+                word(stated.body_part),
+                word(stated.view),
+                word(stated.intent),
+            ];
+            let names = ["kind", "modality", "body part", "view", "intent"];
+            let terms: Vec<String> = names.iter().zip(terms).map(|(name, term)| format!("{name} {term}")).collect();
+            line("states", terms.join(", "));
+            let verdict = match stated.is_chest_radiograph() {
+                Some(true) => "yes",
+                Some(false) => "no",
+                None => "the file does not say enough",
+            };
+            line("chest", verdict.to_owned());
+        }
+        for warning in radiograph.warnings() {
+            line("warning", warning.to_string());
+        }
+        if let Some(picture) = self.picture {
+            line("picture", shown(picture));
+        }
+        for (name, value) in self.people.iter().flatten() {
+            line("phi", format!("{name} {}", one_line(value)));
+        }
+        text
+    }
+
+    fn json(&self) -> Result<String, Failure> {
+        let unicode =
+            |path: &'_ Path| path.to_str().map(str::to_owned).ok_or_else(|| Failure::NotUnicode(path.to_owned()));
+        let (image, picture) = (unicode(self.path)?, self.picture.map(unicode).transpose()?);
+        let radiograph = self.radiograph;
+        let (least, greatest) = self.range();
+        let line = Line {
+            image: &image,
+            width: radiograph.width(),
+            height: radiograph.height(),
+            origin: radiograph.origin(),
+            transfer_syntax: radiograph.transfer_syntax(),
+            frame: radiograph.frame(),
+            policy: radiograph.policy(),
+            intensity: radiograph.intensity(),
+            gray: radiograph.is_gray(),
+            least,
+            greatest,
+            warnings: radiograph.warnings(),
+            eligibility: radiograph.eligibility(),
+            chest_radiograph: radiograph.eligibility().and_then(Eligibility::is_chest_radiograph),
+            picture: picture.as_deref(),
+            identifiers: self.people.as_ref(),
+            radzero: env!("CARGO_PKG_VERSION"),
+        };
+        let mut line = serde_json::to_string(&line).map_err(|error| Failure::Output(error.into()))?;
+        line.push('\n');
+        Ok(line)
+    }
+}
+
+/// A term's name in JSON, for people too.
+fn word(term: impl Serialize) -> String {
+    match serde_json::to_value(term) {
+        Ok(serde_json::Value::String(name)) => name,
+        _ => String::new(),
+    }
+}

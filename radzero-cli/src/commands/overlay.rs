@@ -1,0 +1,62 @@
+//! `radzero overlay`: the similarity maps drawn over the image.
+
+use std::io::Write as _;
+
+use crate::NOTICE;
+use crate::args::OverlayArgs;
+use crate::console::{one_line, shown};
+use crate::error::Failure;
+use crate::job::{Report, Seen};
+use crate::output::files::{OutputFiles, write_whole};
+use crate::output::overlay::{Panel, Picture};
+
+pub(crate) struct Overlay {
+    threshold: f32,
+    files: OutputFiles,
+}
+
+impl Overlay {
+    pub(crate) fn new(args: &OverlayArgs) -> Self {
+        Self { threshold: args.threshold, files: OutputFiles::per_image(&args.out, "_overlay.png") }
+    }
+}
+
+impl Report for Overlay {
+    fn files(&self) -> Option<&OutputFiles> {
+        Some(&self.files)
+    }
+
+    fn image(&self, seen: &Seen<'_>) -> Result<String, Failure> {
+        let hash: String = seen.model.directory().hash().to_string().chars().take(12).collect();
+        let notes = vec![
+            format!("Contour: similarity {}. Ring: greatest similarity.", self.threshold),
+            format!("RadZero {}, model {} ({hash})", env!("CARGO_PKG_VERSION"), one_line(&seen.model.manifest().name)),
+            NOTICE.to_owned(),
+        ];
+        let mut picture = Picture::new(&seen.radiograph.to_rgb_image(), seen.comparisons.len(), self.threshold, notes)?;
+        for comparison in seen.comparisons {
+            let map = comparison.map();
+            let peak = map.peak();
+            let caption = format!(
+                "probability {:.3}, greatest similarity {:.3} at ({}, {})",
+                comparison.probability(),
+                peak.value,
+                peak.x,
+                peak.y
+            );
+            picture.push(Panel {
+                title: one_line(comparison.prompt()).into_owned(),
+                caption,
+                map: map.values(),
+                peak: Some(peak),
+            })?;
+        }
+        let png = picture.png()?;
+        let mut text = String::new();
+        for path in self.files.paths(seen.path)? {
+            write_whole(&path, |mut file| file.write_all(&png))?;
+            text.push_str(&format!("{}  ->  {}\n", shown(seen.path), shown(&path)));
+        }
+        Ok(text)
+    }
+}

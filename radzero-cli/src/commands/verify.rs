@@ -1,0 +1,75 @@
+//! `radzero verify`: is this model directory whole, and does this machine compute what its checkpoint says?
+
+use radzero_core::ErrorKind;
+use radzero_core::manifest::ModelDirectory;
+
+use crate::NOTICE;
+use crate::args::VerifyArgs;
+use crate::console::{complain, one_line, print, progress, shown};
+use crate::error::{Failure, Outcome};
+use crate::job;
+
+/// Runs the checks in order and stops at the first that fails.
+pub(crate) fn run(args: &VerifyArgs) -> Result<Outcome, Failure> {
+    complain(NOTICE);
+    match check(args) {
+        Ok(()) => Ok(Outcome::Done),
+        // What is wrong with the model is this command's result; what kept it from looking is not.
+        Err(Failure::Library(error)) if matches!(error.kind(), ErrorKind::Model | ErrorKind::Inference) => {
+            let message = Failure::Library(error).message();
+            print(&format!("failed     {}\n", message.replace('\n', "\n         ")))?;
+            Ok(Outcome::SomeFailed)
+        }
+        Err(failure) => Err(failure),
+    }
+}
+
+fn check(args: &VerifyArgs) -> Result<(), Failure> {
+    let directory = ModelDirectory::open(&args.model.model)?;
+    let manifest = directory.manifest();
+    print(&format!(
+        "manifest   {}: model {}, written by {}, weights under {}\n",
+        shown(directory.path()),
+        one_line(&manifest.name),
+        one_line(&manifest.generator),
+        one_line(&manifest.weights_license)
+    ))?;
+    for assumption in &manifest.assumed {
+        print(&format!(
+            "           assumed {} = {}: {}\n",
+            one_line(&assumption.field),
+            one_line(&assumption.value),
+            one_line(&assumption.reason)
+        ))?;
+    }
+
+    let bytes: u64 = manifest.files.values().map(|file| file.bytes).sum();
+    let bar = progress(bytes, "{bar:32} {bytes}/{total_bytes} hashed, {eta} left");
+    let verified = directory.verify_files(|read| bar.inc(read));
+    bar.finish_and_clear();
+    verified?;
+    print(&format!(
+        "files      {} files, {bytes} bytes: each has the SHA-256 of the manifest\n",
+        manifest.files.len()
+    ))?;
+
+    let model = job::open(&args.model)?;
+    print(&format!(
+        "contract   inputs and outputs of both graphs as in the manifest\n\
+         placement  image graph on {}; text graph on {}\n",
+        model.image_placement(),
+        model.text_placement()
+    ))?;
+
+    let report = model.self_test()?;
+    print(&format!(
+        "self-test  greatest difference {:.1e} in tokens, {:.1e} in embeddings; {:.1e} allowed\n\
+         good       model hash {}, device {}, {}\n",
+        report.tokens,
+        report.embeddings,
+        report.tolerance,
+        directory.hash(),
+        model.device(),
+        job::runtime(model.runtime())
+    ))
+}

@@ -1,0 +1,121 @@
+//! The image loop that all commands over images share.
+//!
+//! Checks what needs no model, opens the model, encodes the prompts once, then takes the images in their order: what is
+//! kept in memory does not grow with their number.
+
+use std::path::{Path, PathBuf};
+use std::thread;
+
+use radzero_core::{Cancellation, Comparison, EncodedImage, RadZero, Radiograph, Runtime};
+
+use crate::NOTICE;
+use crate::args::{JobArgs, ModelArgs};
+use crate::console::{Console, one_line};
+use crate::error::{Failure, Outcome};
+use crate::interrupt;
+use crate::output::files::OutputFiles;
+
+/// One image, compared with every prompt.
+pub(crate) struct Seen<'a> {
+    pub(crate) path: &'a Path,
+    pub(crate) radiograph: &'a Radiograph,
+    pub(crate) comparisons: &'a [Comparison],
+    pub(crate) model: &'a RadZero,
+}
+
+/// What a command makes of each image.
+pub(crate) trait Report {
+    /// Results are for programs: nothing but JSON is printed during the loop.
+    fn json(&self) -> bool {
+        false
+    }
+
+    /// The files that will be written.
+    fn files(&self) -> Option<&OutputFiles>;
+
+    /// Printed before the first result.
+    fn heading(&self) -> Option<String> {
+        None
+    }
+
+    /// Writes the files of one image, and returns what is printed for it.
+    fn image(&self, seen: &Seen<'_>) -> Result<String, Failure>;
+}
+
+/// Runs `report` over the images of `args`.
+pub(crate) fn run(args: &JobArgs, report: &impl Report) -> Result<Outcome, Failure> {
+    if report.json() {
+        check_unicode(&args.images)?;
+    }
+    if let Some(files) = report.files() {
+        files.check(&args.images)?;
+    }
+    let model = open(&args.model)?;
+    let prompts = model.encode_prompts(&args.prompts)?;
+    if let Some(files) = report.files() {
+        files.create_directory()?;
+        interrupt::install()?;
+    }
+
+    let mut console = Console::new(args.images.len(), report.json());
+    console.note(NOTICE);
+    console.note(&about(&model));
+    if let Some(heading) = report.heading() {
+        console.result(&heading)?;
+    }
+    let options = args.read.options();
+    thread::scope(|scope| {
+        let read = |path: &&PathBuf| options.open(path);
+        // The next images are read and encoded while this one's results are written.
+        for image in model.encode_all(scope, &args.images, read, &Cancellation::new()) {
+            let path = image.source;
+            let report = |(radiograph, encoded): (Radiograph, EncodedImage)| {
+                let comparisons = model.compare(&encoded, &prompts)?;
+                report.image(&Seen { path, radiograph: &radiograph, comparisons: &comparisons, model: &model })
+            };
+            match image.result.map_err(Failure::from).and_then(report) {
+                Ok(text) => console.result(&text)?,
+                Err(failure) => console.failed(path, &failure),
+            }
+            console.step();
+        }
+        Ok(console.finish())
+    })
+}
+
+/// Opens the model, with one thread budget for inference and for the rest.
+pub(crate) fn open(args: &ModelArgs) -> Result<RadZero, Failure> {
+    let mut builder = RadZero::builder(&args.model).device(args.device);
+    if let Some(threads) = args.threads {
+        builder = builder.threads(threads);
+        rayon::ThreadPoolBuilder::new()
+            .num_threads(threads.get())
+            .build_global()
+            .map_err(|source| Failure::Threads { threads: threads.get(), source })?;
+    }
+    Ok(builder.open()?)
+}
+
+/// Model, provider and runtime, for people.
+fn about(model: &RadZero) -> String {
+    format!(
+        "Model {} {}, {}, {}",
+        one_line(&model.manifest().name),
+        model.directory().hash(),
+        model.image_placement(),
+        runtime(model.runtime())
+    )
+}
+
+/// Name and version of the runtime.
+pub(crate) fn runtime(runtime: &Runtime) -> String {
+    format!("ONNX Runtime {}", runtime.version().unwrap_or("of unknown version"))
+}
+
+/// JSON text is Unicode: a path that is not could not be found again from the result.
+pub(crate) fn check_unicode(images: &[PathBuf]) -> Result<(), Failure> {
+    match images.iter().find(|path| path.to_str().is_none()) {
+        Some(path) => Err(Failure::NotUnicode(path.clone())),
+        None => Ok(()),
+    }
+}

@@ -1,0 +1,9 @@
+//! Results as files and text.
+
+pub(crate) mod files;
+pub(crate) mod json;
+pub(crate) mod mask;
+pub(crate) mod npy;
+pub(crate) mod overlay;
+pub(crate) mod slug;
+pub(crate) mod table;

@@ -1,0 +1,134 @@
+//! What can be said without a model: help, wrong usage, exit statuses.
+#![allow(clippy::unwrap_used)]
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Output};
+
+fn radzero(words: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_radzero")).args(words).output().unwrap()
+}
+
+/// Runs and expects exit status 2, nothing on standard output, and all of `parts` on standard error.
+fn refused(words: &[&str], parts: &[&str]) {
+    let output = radzero(words);
+    let message = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(2), "{words:?}: {message}");
+    assert!(output.stdout.is_empty(), "{words:?}");
+    for part in parts {
+        assert!(message.contains(part), "{words:?}: {part:?} expected in {message}");
+    }
+}
+
+const COMMANDS: [&str; 9] =
+    ["infer", "classify", "ground", "segment", "overlay", "verify", "bench", "doctor", "inspect"];
+
+#[test]
+fn help_says_research_use_only_and_explains_the_exit_status() {
+    for words in [vec!["--help"], vec!["help"]].into_iter().chain(COMMANDS.map(|command| vec![command, "--help"])) {
+        let output = radzero(&words);
+        let text = String::from_utf8(output.stdout).unwrap();
+        assert_eq!(output.status.code(), Some(0), "{words:?}");
+        assert!(text.contains("Research use only") && text.contains("Exit status"), "{words:?}: {text}");
+    }
+}
+
+#[test]
+fn the_json_fields_are_documented() {
+    let text = String::from_utf8(radzero(&["infer", "--help"]).stdout).unwrap();
+    for name in ["image", "width", "height", "model", "provider", "results", "probability", "logit", "map_min", "point"]
+    {
+        assert!(text.contains(name), "{name}: {text}");
+    }
+}
+
+#[test]
+fn the_version_is_the_package_s() {
+    let output = radzero(&["--version"]);
+    assert_eq!(String::from_utf8(output.stdout).unwrap(), format!("radzero {}\n", env!("CARGO_PKG_VERSION")));
+}
+
+#[test]
+fn what_is_needed_must_be_given() {
+    refused(&[], &["Usage"]);
+    refused(&["diagnose"], &["diagnose"]);
+    for command in &COMMANDS[..5] {
+        refused(&[command, "--prompt", "x", "a.png"], &["--model"]);
+        refused(&[command, "--model", "m", "a.png"], &["--prompt"]);
+        refused(&[command, "--model", "m", "--prompt", "x"], &["IMAGE"]);
+    }
+    refused(&["segment", "--model", "m", "--prompt", "x", "a.png"], &["--threshold"]);
+    refused(&["overlay", "--model", "m", "--prompt", "x", "a.png"], &["--out"]);
+    refused(&["verify"], &["--model"]);
+    refused(&["inspect"], &["FILE"]);
+    refused(&["inspect", "a.png", "--out", "o"], &["--model", "--size"]);
+    refused(&["inspect", "a.png", "--size", "28"], &["--out"]);
+    refused(&["inspect", "a.png", "--out", "o", "--size", "28", "--model", "m"], &["--model"]);
+}
+
+#[test]
+fn values_are_checked() {
+    let with = |extra: &[&'static str]| [&["segment", "--model", "m", "--prompt", "x", "a.png"], extra].concat();
+    for threshold in ["1.5", "-0.1", "nan", "half"] {
+        let flag = format!("--threshold={threshold}");
+        let mut words = with(&[]);
+        words.push(&flag);
+        refused(&words, &["--threshold", "from 0 to 1"]);
+    }
+    for device in ["gpu", "cuda:x", "CPU", "cpu:0"] {
+        let mut words = with(&["--threshold", "0.5", "--device"]);
+        words.push(device);
+        refused(&words, &[device, "cpu, openvino, openvino:bf16, cuda, cuda:N, tensorrt, tensorrt:N"]);
+    }
+    refused(&with(&["--threshold", "0.5", "--threads", "0"]), &["--threads"]);
+    refused(&["inspect", "a.png", "--intensity", "minmax"], &["reference, display or min-max"]);
+}
+
+#[test]
+fn a_missing_model_stops_every_command() {
+    refused(&["infer", "--model", "no/such/model", "--prompt", "x", "a.png"], &["no/such/model"]);
+    let output = radzero(&["verify", "--model", "no/such/model"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(String::from_utf8(output.stdout).unwrap().contains("no/such/model"));
+}
+
+#[test]
+fn outputs_of_one_name_are_refused_before_the_model_is_looked_at() {
+    let job = ["--model", "no/such/model", "--prompt", "There is edema"];
+    let images = ["a/chest.png", "b/chest.dcm"];
+    let directory = tempfile::tempdir().unwrap();
+    let out = directory.path().join("out");
+    let out = out.to_str().unwrap();
+    refused(&[&["infer", "--save-maps", out], &job[..], &images].concat(), &images);
+    refused(&[&["overlay", "--out", out], &job[..], &images].concat(), &images);
+    let segment = [&["segment", "--threshold", "0.5", "--out", out], &job[..]].concat();
+    refused(&[&segment[..], &images].concat(), &images);
+    let prompts = ["there is EDEMA", "There is edema"];
+    refused(&[&segment[..], &["--prompt", prompts[0], "chest.png"]].concat(), &prompts);
+    assert!(!Path::new(out).exists(), "nothing is created for a job that does not run");
+}
+
+#[test]
+fn an_image_is_never_overwritten() {
+    let directory = tempfile::tempdir().unwrap();
+    let image = directory.path().join("chest_overlay.png");
+    fs::write(&image, b"x").unwrap();
+    let other = directory.path().join("chest.png");
+    let paths = [&image, &other].map(|path| path.to_str().unwrap());
+    let out = directory.path().to_str().unwrap();
+    let words = ["overlay", "--model", "m", "--prompt", "x", "--out", out, paths[0], paths[1]];
+    refused(&words, &["would overwrite", "chest_overlay.png"]);
+    assert_eq!(fs::read(&image).unwrap(), b"x");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn json_needs_unicode_paths() {
+    use std::ffi::OsStr;
+    use std::os::unix::ffi::OsStrExt as _;
+    let image = OsStr::from_bytes(b"chest\xff.png");
+    let words = ["infer", "--json", "--model", "m", "--prompt", "x"];
+    let output = Command::new(env!("CARGO_BIN_EXE_radzero")).args(words).arg(image).output().unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    assert!(String::from_utf8(output.stderr).unwrap().contains("not valid Unicode"));
+}
