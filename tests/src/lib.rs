@@ -1,0 +1,16 @@
+//! What the end-to-end tests share: the golden data under `tests/golden` (its README says what is in it) and the models
+//! exported from its checkpoints.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test helper fails by panicking")]
+
+pub mod golden;
+pub mod models;
+pub mod mutate;
+
+use std::path::{Path, PathBuf};
+
+/// A file of the golden data.
+#[must_use]
+pub fn golden_path(name: impl AsRef<Path>) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("golden").join(name)
+}

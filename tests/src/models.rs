@@ -1,0 +1,69 @@
+//! Models exported from the golden checkpoints.
+
+use std::path::{Path, PathBuf};
+
+use radzero_core::RadZero;
+use radzero_export::{ExportOptions, PositionConvention, export};
+use tempfile::TempDir;
+
+use crate::golden::{Case, Golden};
+use crate::golden_path;
+
+/// A model directory that is deleted with the value.
+pub struct Exported {
+    /// The index of the golden data.
+    pub golden: Golden,
+    folder: TempDir,
+}
+
+impl Exported {
+    /// Exports the golden case of this name.
+    #[must_use]
+    pub fn case(name: &str) -> Self {
+        Self::case_with(name, |_| {})
+    }
+
+    /// Exports the golden case of this name with other options.
+    #[must_use]
+    pub fn case_with(name: &str, change: impl FnOnce(&mut ExportOptions)) -> Self {
+        let golden = Golden::load();
+        let folder = TempDir::new().unwrap();
+        let checkpoint = folder.path().join("checkpoint");
+        materialise(golden.case(name), &checkpoint);
+        let mut options = ExportOptions::new(checkpoint, folder.path().join("model"));
+        options.position_embedding = match golden.case(name).position_convention.as_str() {
+            "offset" => PositionConvention::Offset,
+            "size" => PositionConvention::Size,
+            other => panic!("{name}: unknown convention {other}"),
+        };
+        change(&mut options);
+        export(&options, |_| {}).unwrap_or_else(|error| panic!("{name}: {error}"));
+        Self { golden, folder }
+    }
+
+    /// The model directory.
+    #[must_use]
+    pub fn directory(&self) -> PathBuf {
+        self.folder.path().join("model")
+    }
+
+    /// A folder for a test's own files, deleted with the value.
+    #[must_use]
+    pub fn scratch(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// The opened model.
+    #[must_use]
+    pub fn open(&self) -> RadZero {
+        RadZero::open(self.directory()).unwrap()
+    }
+}
+
+/// Puts a case's checkpoint into `folder`.
+pub fn materialise(case: &Case, folder: &Path) {
+    std::fs::create_dir_all(folder).unwrap();
+    for (name, file) in &case.files {
+        std::fs::copy(golden_path(file), folder.join(name)).unwrap();
+    }
+}

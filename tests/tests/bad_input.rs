@@ -1,0 +1,221 @@
+//! Bad model directories, prompts and devices: a typed error that says what was expected and what was found.
+
+#![allow(clippy::unwrap_used, clippy::panic, missing_docs)]
+
+use std::path::Path;
+
+use radzero_core::manifest::{Manifest, ModelDirectory, sha256_file};
+use radzero_core::{Device, Error, ErrorKind, RadZero, Radiograph};
+use radzero_tests::golden_path;
+use radzero_tests::models::Exported;
+
+#[track_caller]
+fn refused(directory: &Path) -> Error {
+    let error = RadZero::open(directory).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Model, "{error}");
+    error
+}
+
+/// Changes the manifest as text and opens the model.
+fn refused_with(replace: &str, with: &str) -> Error {
+    let exported = Exported::case("native");
+    let file = exported.directory().join("radzero.json");
+    let text = std::fs::read_to_string(&file).unwrap();
+    assert!(text.contains(replace), "{replace} is not in the manifest");
+    std::fs::write(&file, text.replacen(replace, with, 1)).unwrap();
+    RadZero::open(exported.directory()).map_or_else(|error| error, |_| panic!("{with} was accepted"))
+}
+
+/// Records the files as they are now, so that only their content is wrong.
+fn accept_files(directory: &Path) {
+    let file = directory.join("radzero.json");
+    let mut manifest = Manifest::from_json(&std::fs::read(&file).unwrap()).unwrap();
+    for (name, record) in &mut manifest.files {
+        *record = sha256_file(&directory.join(name), |_| {}).unwrap();
+    }
+    std::fs::write(file, manifest.to_json().unwrap()).unwrap();
+}
+
+#[test]
+fn a_directory_without_a_manifest() {
+    let exported = Exported::case("native");
+    let missing = exported.scratch().join("nowhere");
+    assert!(refused(&missing).to_string().contains("nowhere"));
+    assert!(refused(&exported.scratch().join("checkpoint")).to_string().contains("radzero.json"));
+}
+
+#[test]
+fn a_damaged_manifest() {
+    let exported = Exported::case("native");
+    let file = exported.directory().join("radzero.json");
+    let whole = std::fs::read(&file).unwrap();
+    for bytes in [&b""[..], b"{}", b"[1, 2]", b"\xff\xfe", &whole[..whole.len() / 2]] {
+        std::fs::write(&file, bytes).unwrap();
+        assert!(refused(&exported.directory()).to_string().contains("radzero.json"));
+    }
+}
+
+#[test]
+fn manifests_that_do_not_fit() {
+    for (replace, with, hints) in [
+        (r#""format_version": 1"#, r#""format_version": 2"#, ["version 1 expected", "2 found"]),
+        (r#""format": "radzero-model""#, r#""format": "other""#, ["radzero-model", "other"]),
+        (r#""precision": "fp32""#, r#""precision": "fp32", "surprise": 1"#, ["unknown field", "surprise"]),
+        (r#""precision": "fp32""#, r#""precision": "int3""#, ["unknown variant", "int3"]),
+        (r#""geometry": "stretch""#, r#""geometry": "fold""#, ["unknown variant", "fold"]),
+        (r#""grid": 3"#, r#""grid": 4"#, ["42", "grid 4"]),
+        (r#""hidden": 24"#, r#""hidden": 25"#, ["[batch, 10, 25]", "[batch, 10, 24]"]),
+        (r#""temperature": 0.0"#, r#""temperature": -0.0"#, ["temperature -0.0", "positive"]),
+    ] {
+        let error = refused_with(replace, with).to_string();
+        assert!(hints.iter().all(|hint| error.contains(hint)), "{with}: {error}");
+    }
+}
+
+#[test]
+fn a_file_outside_the_directory() {
+    let exported = Exported::case("native");
+    let file = exported.directory().join("radzero.json");
+    let mut manifest: serde_json::Value = serde_json::from_slice(&std::fs::read(&file).unwrap()).unwrap();
+    let record = manifest["files"]["tokenizer.json"].clone();
+    manifest["files"]["../checkpoint/config.json"] = record;
+    std::fs::write(&file, manifest.to_string()).unwrap();
+    assert!(refused(&exported.directory()).to_string().contains("not a plain file name"));
+}
+
+#[test]
+fn missing_and_truncated_files_are_all_listed() {
+    let exported = Exported::case("native");
+    let directory = exported.directory();
+    std::fs::remove_file(directory.join("tokenizer.json")).unwrap();
+    let data = directory.join("image_encoder.onnx.data");
+    let bytes = std::fs::read(&data).unwrap();
+    std::fs::write(&data, &bytes[..bytes.len() / 2]).unwrap();
+    let error = refused(&directory).to_string();
+    assert!(error.contains("tokenizer.json: "), "{error}");
+    assert!(
+        error.contains(&format!("image_encoder.onnx.data: {} bytes expected, {} found", bytes.len(), bytes.len() / 2)),
+        "{error}"
+    );
+}
+
+#[test]
+fn damaged_weights_are_found_by_hash_and_by_the_self_test() {
+    let exported = Exported::case("native");
+    let directory = exported.directory();
+    ModelDirectory::open(&directory).unwrap().verify_files(|_| {}).unwrap();
+    for name in ["image_encoder.onnx.data", "text_encoder.onnx.data"] {
+        let path = directory.join(name);
+        let whole = std::fs::read(&path).unwrap();
+        let mut bytes = whole.clone();
+        // Signs of a stretch of weights in the middle.
+        let middle = bytes.len() / 8 * 4;
+        for sign in bytes[middle..middle + 8192].iter_mut().skip(3).step_by(4) {
+            *sign ^= 0x80;
+        }
+        std::fs::write(&path, bytes).unwrap();
+        let error = ModelDirectory::open(&directory).unwrap().verify_files(|_| {}).unwrap_err();
+        assert!(error.kind() == ErrorKind::Model && error.to_string().contains(name), "{error}");
+        let error = RadZero::open(&directory).unwrap().self_test().unwrap_err();
+        assert!(error.kind() == ErrorKind::Inference && error.to_string().contains("self-test failed"), "{error}");
+        std::fs::write(&path, whole).unwrap();
+    }
+    RadZero::open(&directory).unwrap().self_test().unwrap();
+}
+
+#[test]
+fn graphs_that_break_the_contract() {
+    let exported = Exported::case("native");
+    let directory = exported.directory();
+    // The text graph in the place of the image graph.
+    std::fs::copy(directory.join("text_encoder.onnx"), directory.join("image_encoder.onnx")).unwrap();
+    accept_files(&directory);
+    let error = refused(&directory).to_string();
+    assert!(
+        error.contains("pixels U8 [batch, 3, 42, 42]") && error.contains("input_ids I64 [prompts, length]"),
+        "{error}"
+    );
+
+    std::fs::write(directory.join("image_encoder.onnx"), b"this is not ONNX").unwrap();
+    accept_files(&directory);
+    assert!(refused(&directory).to_string().contains("image_encoder.onnx"));
+}
+
+#[test]
+fn tokenizers_that_do_not_fit() {
+    let exported = Exported::case("native");
+    let directory = exported.directory();
+    let file = directory.join("tokenizer.json");
+    let whole = std::fs::read_to_string(&file).unwrap();
+    std::fs::write(&file, "{}").unwrap();
+    accept_files(&directory);
+    assert!(refused(&directory).to_string().contains("tokenizer.json"));
+
+    let model = Exported::case("native");
+    let vocabulary = model.open().manifest().dimensions.vocabulary;
+    let word = "\"pneumonia\": ";
+    let mut larger: serde_json::Value = serde_json::from_str(&whole).unwrap();
+    larger["model"]["vocab"]["pneumonia"] = vocabulary.into();
+    assert!(serde_json::to_string_pretty(&larger).unwrap().contains(word));
+    std::fs::write(&file, larger.to_string()).unwrap();
+    accept_files(&directory);
+    let error = RadZero::open(&directory).unwrap().encode_prompts(&["There is pneumonia"]).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Model);
+    assert!(error.to_string().contains(&format!("below {vocabulary} expected, {vocabulary} found")), "{error}");
+}
+
+#[test]
+fn prompts_that_are_empty_or_too_long() {
+    let exported = Exported::case("native");
+    let model = exported.open();
+    for prompt in ["", " ", "\t\n", "\u{200b}"] {
+        let error = model.encode_prompts(&["There is edema", prompt]).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Prompt, "{prompt:?}: {error}");
+        assert!(error.to_string().contains("empty"), "{error}");
+    }
+    let set = &exported.golden.prompts["160"];
+    let error = model.encode_prompts(&[&set.over_long.text]).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Prompt);
+    let expected = format!("at most {} tokens expected, {} found", set.max_tokens, set.over_long.tokens);
+    assert!(error.to_string().contains(&expected), "{error}");
+}
+
+#[test]
+fn values_of_another_model() {
+    let (one, other) = (Exported::case("native").open(), Exported::case("base").open());
+    let radiograph = Radiograph::open(golden_path("images/gray8.png")).unwrap();
+    let image = one.encode_image(&radiograph).unwrap();
+    let prompts = other.encode_prompts(&["There is edema"]).unwrap();
+    for model in [&one, &other] {
+        let error = model.compare(&image, &prompts).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Argument);
+        assert!(error.to_string().contains(one.directory().hash().as_str()), "{error}");
+    }
+}
+
+/// Without a GPU a request for one must end in an error. With one these runs succeed, and say so themselves.
+#[test]
+fn a_gpu_is_used_or_refused() {
+    let exported = Exported::case("native");
+    for device in [Device::Cuda(0), Device::Cuda(7), Device::TensorRt(0)] {
+        match RadZero::builder(exported.directory()).device(device).open() {
+            Ok(model) => {
+                let providers: Vec<_> = model.image_placement().providers().collect();
+                assert!(providers.iter().any(|&(name, nodes)| name == device.provider() && nodes > 0), "{providers:?}");
+            }
+            Err(error) => {
+                assert_eq!(error.kind(), ErrorKind::Provider, "{error}");
+                assert!(error.to_string().contains(&device.to_string()), "{error}");
+            }
+        }
+    }
+}
+
+#[test]
+fn the_provider_that_runs_is_read_from_the_session() {
+    let model = Exported::case("native").open();
+    for placement in [model.image_placement(), model.text_placement()] {
+        let providers: Vec<_> = placement.providers().collect();
+        assert!(matches!(providers[..], [("CPUExecutionProvider", nodes)] if nodes > 10), "{providers:?}");
+    }
+}

@@ -1,0 +1,267 @@
+//! Export and runtime match PyTorch at every stage: tokens, embeddings, scores, logits, probabilities, maps, points.
+
+#![allow(clippy::unwrap_used, missing_docs)]
+
+use ndarray::{ArrayD, ArrayViewD, Axis};
+use radzero_core::manifest::{PositionConvention, SimilarityOperator, TensorNames};
+use radzero_core::{Comparison, EncodedPrompt, RadZero, Radiograph};
+use radzero_export::Target;
+use radzero_tests::golden::{Case, Golden, Tensors};
+use radzero_tests::golden_path;
+use radzero_tests::models::Exported;
+
+/// Largest difference allowed for every value but a map's.
+const VALUE: f32 = 1e-4;
+/// Largest difference allowed for a map's value.
+const MAP: f32 = 1e-5;
+
+fn assert_close(found: ArrayViewD<'_, f32>, expected: ArrayViewD<'_, f32>, tolerance: f32, what: &str) {
+    assert_eq!(found.shape(), expected.shape(), "{what}");
+    let differences = found.iter().zip(expected).map(|(a, b)| (a - b).abs());
+    let largest = differences.fold(0.0, |largest: f32, d| if d.is_nan() { f32::INFINITY } else { largest.max(d) });
+    assert!(largest <= tolerance, "{what}: {largest} apart, {tolerance} allowed");
+}
+
+fn stack(rows: impl Iterator<Item = f32>) -> ArrayD<f32> {
+    ndarray::Array1::from_iter(rows).into_dyn()
+}
+
+fn check_manifest(case: &Case, model: &RadZero) {
+    let manifest = model.manifest();
+    let expected = &case.similarity;
+    let operator = match manifest.similarity.operator {
+        SimilarityOperator::Cos => "cos",
+        SimilarityOperator::Dot => "dot",
+    };
+    assert_eq!(operator, expected.operator, "{}", case.name);
+    assert!((manifest.similarity.temperature - expected.temperature).abs() < 1e-7, "{}", case.name);
+    assert_eq!(manifest.similarity.score_temperature.is_some(), expected.score_temperature.is_some(), "{}", case.name);
+    if let (Some(found), Some(expected)) = (manifest.similarity.score_temperature, expected.score_temperature) {
+        assert!((found - expected).abs() < 1e-6, "{}", case.name);
+    }
+    assert_eq!(manifest.similarity.use_cls_token, expected.use_cls_token, "{}", case.name);
+    assert_eq!(manifest.similarity.use_layer_norm, expected.use_layer_norm, "{}", case.name);
+    assert_eq!(manifest.dimensions.image_size, case.image_size, "{}", case.name);
+    let convention = match manifest.position_embedding.convention {
+        PositionConvention::Offset => "offset",
+        PositionConvention::Size => "size",
+    };
+    assert_eq!(convention, case.position_convention);
+    let names = match manifest.source.tensor_names {
+        TensorNames::Transformers4 => "transformers4",
+        TensorNames::Transformers5 => "transformers5",
+    };
+    assert_eq!(names, case.tensor_names, "{}", case.name);
+}
+
+fn check_prompts(golden: &Golden, case: &Case, model: &RadZero, expected: &Tensors) -> Vec<EncodedPrompt> {
+    let set = &golden.prompts[&case.prompts];
+    assert_eq!(model.manifest().text.max_tokens, set.max_tokens, "{}", case.name);
+    for prompt in &set.prompts {
+        assert_eq!(model.tokenize(&prompt.text).unwrap(), prompt.token_ids, "{}: {:?}", case.name, prompt.text);
+    }
+    let texts: Vec<&str> = set.prompts.iter().map(|prompt| prompt.text.as_str()).collect();
+    let prompts = model.encode_prompts(&texts).unwrap();
+    let embeddings = expected.f32("text_embeddings");
+    for ((prompt, text), expected) in prompts.iter().zip(&texts).zip(embeddings.axis_iter(Axis(0))) {
+        assert_eq!(prompt.text(), *text);
+        assert_close(prompt.embedding().into_dyn(), expected, VALUE, &format!("{}: embedding of {text:?}", case.name));
+    }
+    prompts
+}
+
+fn check_image(case: &Case, found: &[Comparison], name: &str, map_prompts: &[usize], expected: &Tensors) {
+    let what = |stage: &str| format!("{}/{name}: {stage}", case.name);
+    let tensor = |stage: &str| expected.f32(&format!("{name}/{stage}"));
+    // Stored with CLS where it takes part; the library returns patches only.
+    let mut scores = tensor("scores");
+    if case.similarity.use_cls_token {
+        scores = scores.slice_axis(Axis(1), (1..).into()).to_owned();
+    }
+    for (comparison, expected) in found.iter().zip(scores.axis_iter(Axis(0))) {
+        let flat = comparison.scores().to_owned().into_shape_with_order(expected.len()).unwrap();
+        assert_close(flat.view().into_dyn(), expected, VALUE, &what("scores"));
+    }
+    assert_close(stack(found.iter().map(Comparison::logit)).view(), tensor("logits").view(), VALUE, &what("logits"));
+    let probabilities = stack(found.iter().map(Comparison::probability));
+    assert_close(probabilities.view(), tensor("probabilities").view(), VALUE, &what("probabilities"));
+
+    let maps: Vec<_> = found.iter().map(Comparison::map).collect();
+    assert_close(stack(maps.iter().map(|map| map.min())).view(), tensor("map_min").view(), MAP, &what("map minima"));
+    assert_close(stack(maps.iter().map(|map| map.max())).view(), tensor("map_max").view(), MAP, &what("map maxima"));
+    let (points, margins) = (expected.i64(&format!("{name}/point")), tensor("point_margin"));
+    for (index, map) in maps.iter().enumerate() {
+        let (x, y) = (points[[index, 0]] as usize, points[[index, 1]] as usize);
+        if margins[[index]] > MAP {
+            assert_eq!((map.peak().x, map.peak().y), (x, y), "{}", what("point"));
+        } else {
+            // A plateau: which of its pixels is greatest is a matter of rounding.
+            assert!((map.values()[[y, x]] - map.peak().value).abs() <= MAP, "{}", what("point on a plateau"));
+        }
+    }
+    if !map_prompts.is_empty() {
+        for (&prompt, expected) in map_prompts.iter().zip(tensor("maps").axis_iter(Axis(0))) {
+            assert_close(maps[prompt].values().into_dyn(), expected, MAP, &what("map"));
+        }
+    }
+}
+
+fn check(name: &str) {
+    check_export(name, &Exported::case(name));
+}
+
+fn check_export(name: &str, exported: &Exported) {
+    let case = exported.golden.case(name);
+    let model = exported.open();
+    check_manifest(case, &model);
+    let expected = Tensors::load(&case.expected);
+    let prompts = check_prompts(&exported.golden, case, &model, &expected);
+    for image in &case.images {
+        let file = &exported.golden.images[&image.name];
+        if file.pixel_tolerance > 0 {
+            continue; // Decoders differ, so the rest does.
+        }
+        let radiograph = Radiograph::open(golden_path(&file.file)).unwrap();
+        let encoded = model.encode_image(&radiograph).unwrap();
+        let tokens = expected.f32(&format!("{}/tokens", image.name));
+        assert_close(encoded.tokens().into_dyn(), tokens.view(), VALUE, &format!("{name}/{}: tokens", image.name));
+
+        let found = model.compare(&encoded, &prompts).unwrap();
+        check_image(case, &found, &image.name, &image.map_prompts, &expected);
+        // One prompt alone gives what it gives among others.
+        for (prompt, among) in prompts.iter().zip(&found) {
+            let alone = &model.compare(&encoded, std::slice::from_ref(prompt)).unwrap()[0];
+            assert!((alone.logit() - among.logit()).abs() <= 1e-5, "{name}/{}: one prompt", image.name);
+        }
+    }
+    model.self_test().unwrap();
+}
+
+#[test]
+fn standard_operators_alone_give_the_same() {
+    for name in ["base", "dot", "switches_cos", "switches_dot"] {
+        check_export(name, &Exported::case_with(name, |options| options.target = Target::Portable));
+    }
+}
+
+#[test]
+fn cosine_with_interpolated_positions() {
+    check("base");
+}
+
+#[test]
+fn names_of_transformers_5() {
+    check("names_transformers5");
+}
+
+#[test]
+fn sharded_weights() {
+    check("sharded");
+}
+
+#[test]
+fn positions_by_size() {
+    check("base_size_convention");
+}
+
+#[test]
+fn dot_product() {
+    check("dot");
+}
+
+#[test]
+fn positions_of_a_larger_grid() {
+    check("downscale");
+    check("downscale_size_convention");
+}
+
+#[test]
+fn positions_of_the_same_grid() {
+    check("native");
+    check("native_size_convention");
+}
+
+#[test]
+fn every_switch_with_the_cosine() {
+    check("switches_cos");
+}
+
+#[test]
+fn every_switch_with_the_dot_product() {
+    check("switches_dot");
+}
+
+#[test]
+fn every_case_is_checked() {
+    let names: Vec<String> = Golden::load().cases.into_iter().map(|case| case.name).collect();
+    let checked = [
+        "base",
+        "names_transformers5",
+        "sharded",
+        "base_size_convention",
+        "dot",
+        "downscale",
+        "downscale_size_convention",
+        "native",
+        "native_size_convention",
+        "switches_cos",
+        "switches_dot",
+    ];
+    assert_eq!(names, checked);
+}
+
+#[test]
+fn a_batch_gives_what_single_images_give() {
+    let exported = Exported::case("base");
+    let model = exported.open();
+    let radiographs: Vec<Radiograph> = ["gray8", "rgba8", "gray16", "wide", "one_pixel"]
+        .iter()
+        .map(|name| Radiograph::open(golden_path(&exported.golden.images[*name].file)).unwrap())
+        .collect();
+    let prompts: Vec<&str> = exported.golden.prompts["160"].prompts.iter().map(|prompt| prompt.text.as_str()).collect();
+    let together = model.encode_prompts(&prompts).unwrap();
+    let images = model.encode_images(&radiographs).unwrap();
+    // A fresh model, so that nothing comes from the first one's cache.
+    let other = exported.open();
+    for (radiograph, batched) in radiographs.iter().zip(&images) {
+        let single = other.encode_image(radiograph).unwrap();
+        assert_eq!((single.width(), single.height()), (radiograph.width(), radiograph.height()));
+        assert_close(batched.tokens().into_dyn(), single.tokens().into_dyn(), 1e-6, "tokens of a batch");
+    }
+    for (prompt, batched) in prompts.iter().zip(&together) {
+        let single = &other.encode_prompts(&[prompt]).unwrap()[0];
+        assert_close(batched.embedding().into_dyn(), single.embedding().into_dyn(), 1e-6, "embedding of a batch");
+    }
+    assert!(model.encode_images(&[]).unwrap().is_empty());
+    assert!(model.encode_prompts::<&str>(&[]).unwrap().is_empty());
+    assert!(model.compare(&images[0], &[]).unwrap().is_empty());
+}
+
+#[test]
+fn cached_prompts_are_the_same_values_in_the_order_asked() {
+    let model = Exported::case("base").open();
+    let first = model.encode_prompts(&["There is edema", "There is a mass", "There is edema"]).unwrap();
+    assert_eq!(first[0].embedding(), first[2].embedding());
+    let again = model.encode_prompts(&["There is a mass", "There is a nodule", "There is edema"]).unwrap();
+    assert_eq!(again[0].embedding(), first[1].embedding());
+    assert_eq!(again[2].embedding(), first[0].embedding());
+    assert_eq!(
+        again.iter().map(EncodedPrompt::text).collect::<Vec<_>>(),
+        ["There is a mass", "There is a nodule", "There is edema"]
+    );
+}
+
+#[test]
+fn threads_share_one_model() {
+    let exported = Exported::case("base");
+    let model = exported.open();
+    let radiograph = Radiograph::open(golden_path(&exported.golden.images["gray8"].file)).unwrap();
+    let expected = model.infer(&radiograph, &["There is edema"]).unwrap()[0].logit();
+    std::thread::scope(|scope| {
+        let threads: Vec<_> =
+            (0..8).map(|_| scope.spawn(|| model.infer(&radiograph, &["There is edema"]).unwrap()[0].logit())).collect();
+        for thread in threads {
+            assert_eq!(thread.join().unwrap().to_bits(), expected.to_bits());
+        }
+    });
+}

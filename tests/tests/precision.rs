@@ -1,0 +1,171 @@
+//! Lower precision: how far results move, what is recorded, and what is refused.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
+
+use std::fs;
+
+use ndarray::{Array2, Array3, ArrayView2, ArrayView3, Axis};
+use ort::session::Session;
+use ort::value::TensorRef;
+use radzero_core::manifest::{Precision, self_test_pixels};
+use radzero_core::{Device, ErrorKind, RadZero, Radiograph, Runtime};
+use radzero_export::{ExportOptions, Target, export};
+use radzero_tests::golden_path;
+use radzero_tests::models::Exported;
+
+/// The golden case `name` in 8 bits, calibrated on golden images.
+fn int8(name: &str) -> Exported {
+    let images = tempfile::tempdir().unwrap();
+    for image in ["gray8.png", "rgb8.png", "tall.png", "wide.png"] {
+        fs::copy(golden_path(format!("images/{image}")), images.path().join(image)).unwrap();
+    }
+    Exported::case_with(name, |options| {
+        options.precision = Precision::Int8;
+        options.calibration = Some(images.path().to_owned());
+    })
+}
+
+fn radiographs() -> Vec<Radiograph> {
+    ["gray8.png", "rgba8.png", "square70.png"]
+        .map(|image| Radiograph::open(golden_path(format!("images/{image}"))).unwrap())
+        .into()
+}
+
+/// Relative error (L2) of all tokens.
+fn relative(found: ArrayView2<'_, f32>, exact: ArrayView2<'_, f32>) -> f32 {
+    let norm = |values: &Array2<f32>| values.iter().map(|value| value * value).sum::<f32>().sqrt();
+    norm(&(&found - &exact)) / norm(&exact.to_owned())
+}
+
+#[test]
+fn eight_bits_stay_close_and_are_not_the_same() {
+    let (exact, exported) = (Exported::case("base"), int8("base"));
+    let (exact, model) = (exact.open(), exported.open());
+    for radiograph in radiographs() {
+        let (found, exact) = (model.encode_image(&radiograph).unwrap(), exact.encode_image(&radiograph).unwrap());
+        let error = relative(found.tokens(), exact.tokens());
+        assert!(error > 1e-5 && error < 0.1, "{error}");
+        assert_eq!(found.provenance().precision, Precision::Int8);
+    }
+    model.self_test().unwrap();
+}
+
+#[test]
+fn eight_bit_results_do_not_depend_on_the_batch() {
+    let exported = int8("base");
+    let model = exported.open();
+    let radiographs = radiographs();
+    let together = model.encode_images(&radiographs).unwrap();
+    for (radiograph, among) in radiographs.iter().zip(&together) {
+        assert_eq!(model.encode_image(radiograph).unwrap().tokens(), among.tokens());
+    }
+}
+
+#[test]
+fn eight_bit_layers_are_recorded_with_their_errors() {
+    let exported = int8("switches_cos");
+    let model = exported.open();
+    let manifest = model.manifest();
+    let dimensions = &manifest.dimensions;
+    let record = manifest.quantization.as_ref().expect("a record");
+    assert_eq!(record.calibration_images, 4);
+    assert_eq!(record.layers.len(), 4 * (dimensions.vision_layers + dimensions.align_layers));
+    for (name, layer) in &record.layers {
+        assert!(layer.error > 0.0 && layer.error.is_finite(), "{name}: {layer:?}");
+        let expected = if layer.error <= 0.05 { Precision::Int8 } else { Precision::Fp32 };
+        assert_eq!(layer.precision, expected, "{name}: {layer:?}");
+    }
+    assert!(record.layers.values().any(|layer| layer.precision == Precision::Int8));
+    // The graph holds what the record says.
+    let (_, operators) = model.image_placement().operators().next().expect("a provider");
+    let int8 = |name: &str| record.layers[name].precision == Precision::Int8;
+    let expected: usize =
+        record.layers.keys().filter(|name| int8(name)).map(|name| if name.ends_with("norm1") { 3 } else { 1 }).sum();
+    assert_eq!(operators.get("DynamicQuantizeMatMul").copied().unwrap_or(0), expected, "{operators:?}");
+}
+
+/// Runs an image graph as it is, as no device of this machine may.
+fn tokens(model: &Exported, pixels: ArrayView3<'_, u8>) -> Array3<f32> {
+    let path = std::env::var_os("ORT_DYLIB_PATH").expect("a library");
+    let runtime = Runtime::load(path).unwrap();
+    // Loaded, so that the environment is there; a second one is not allowed.
+    let mut session = Session::builder(runtime.environment())
+        .unwrap()
+        .commit_from_file(model.directory().join("image_encoder.onnx"))
+        .unwrap();
+    let batch = pixels.insert_axis(Axis(0)).to_owned();
+    let outputs = session.run(ort::inputs![TensorRef::from_array_view(batch.view()).unwrap()]).unwrap();
+    outputs[0].try_extract_array::<f32>().unwrap().into_dimensionality().unwrap().to_owned()
+}
+
+#[test]
+fn sixteen_bits_stay_close_in_both_kinds_of_graph() {
+    let exact = Exported::case("base");
+    let size = exact.open().manifest().dimensions.image_size;
+    let pixels = self_test_pixels(7, size);
+    let exact = tokens(&exact, pixels.view());
+    for target in [Target::OnnxRuntime, Target::Portable] {
+        let half = Exported::case_with("base", |options| {
+            options.precision = Precision::Fp16;
+            options.target = target;
+        });
+        let found = tokens(&half, pixels.view());
+        let error = relative(found.index_axis(Axis(0), 0), exact.index_axis(Axis(0), 0));
+        assert!(error > 1e-6 && error < 5e-3, "{target}: {error}");
+    }
+}
+
+#[test]
+fn what_a_device_runs_badly_is_refused_with_the_way_out() {
+    let half = Exported::case_with("native", |options| options.precision = Precision::Fp16);
+    let error = RadZero::open(half.directory()).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Provider);
+    assert!(error.to_string().contains("--precision fp32 or int8"), "{error}");
+
+    let fused = Exported::case("native");
+    for device in [Device::OpenVino, Device::OpenVinoBf16, Device::TensorRt(0)] {
+        let error = RadZero::builder(fused.directory()).device(device).open().unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Provider);
+        assert!(error.to_string().contains("--target portable"), "{error}");
+    }
+}
+
+#[test]
+fn options_that_do_not_go_together_are_refused_before_anything_is_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let options = || ExportOptions::new(folder.path().join("no checkpoint"), folder.path().join("model"));
+    let refused = |change: &dyn Fn(&mut ExportOptions), hint: &str| {
+        let mut options = options();
+        change(&mut options);
+        let error = export(&options, |_| {}).unwrap_err().to_string();
+        assert!(error.contains(hint), "{hint}: {error}");
+    };
+    refused(&|options| options.precision = Precision::Int8, "needs calibration images");
+    refused(&|options| options.calibration = Some("images".into()), "fp32 has no use for them");
+    refused(
+        &|options| {
+            options.precision = Precision::Int8;
+            options.calibration = Some("images".into());
+            options.target = Target::Portable;
+        },
+        "no portable form",
+    );
+}
+
+#[test]
+fn calibration_images_must_be_there_and_readable() {
+    let folder = tempfile::tempdir().unwrap();
+    let images = folder.path().join("images");
+    fs::create_dir(&images).unwrap();
+    let checkpoint = folder.path().join("checkpoint");
+    let golden = radzero_tests::golden::Golden::load();
+    radzero_tests::models::materialise(golden.case("base"), &checkpoint);
+    let mut options = ExportOptions::new(checkpoint, folder.path().join("model"));
+    options.precision = Precision::Int8;
+    options.calibration = Some(images.clone());
+    assert!(export(&options, |_| {}).unwrap_err().to_string().contains("it holds no files"));
+    fs::write(images.join("text.png"), "text").unwrap();
+    let error = export(&options, |_| {}).unwrap_err().to_string();
+    assert!(error.contains("text.png"), "{error}");
+    assert!(!folder.path().join("model").exists());
+}
