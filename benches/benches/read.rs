@@ -1,0 +1,32 @@
+//! How long does a file take to become the model's pixels? Files of `peers/files.py`; `peers/read.py` compares with others.
+
+#![allow(clippy::unwrap_used, missing_docs)]
+
+use std::path::Path;
+
+use criterion::{Criterion, criterion_group, criterion_main};
+use radzero_core::Radiograph;
+use radzero_core::manifest::{GeometryKind, Resample};
+use radzero_core::pixels::Geometry;
+
+fn benches(criterion: &mut Criterion) {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/bench-read");
+    let mut group = criterion.benchmark_group("read 3000 x 2500, resize to 518 x 518");
+    group.sample_size(20);
+    for name in ["gray8.png", "gray16.png", "gray.jpg", "uncompressed.dcm", "jpeg_lossless.dcm"] {
+        let Ok(bytes) = std::fs::read(folder.join(name)) else {
+            eprintln!("{name} is not there: run benches/peers/files.py target/bench-read");
+            continue;
+        };
+        group.bench_function(name, |bencher| {
+            bencher.iter(|| {
+                let radiograph = Radiograph::from_bytes(&bytes).unwrap();
+                let geometry = Geometry::new(GeometryKind::Stretch, 518, radiograph.width(), radiograph.height());
+                geometry.to_model(&radiograph, Resample::Bicubic)
+            });
+        });
+    }
+}
+
+criterion_group!(group, benches);
+criterion_main!(group);
