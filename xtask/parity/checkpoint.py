@@ -1,0 +1,192 @@
+"""Writes a full-size RadZero checkpoint in the published layout, without the published weights.
+
+The text encoder is the real all-mpnet-base-v2. The vision encoder, the align transformer and the shared LayerNorm are
+seeded random numbers on a scale at which every part of the computation changes the result: attention is neither flat
+nor one-hot, LayerScale, biases and norms are far from their initial values, and the position embeddings are of the size
+of the patch embeddings. A model like that is useless for radiographs and ideal for finding a wrong term.
+
+The position embeddings are stored for 16 x 16 patches (224 pixels) while the model runs at 518 pixels, as published, so
+interpolation is part of what is compared.
+"""
+
+import argparse
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+from safetensors import safe_open
+from safetensors.numpy import save_file
+
+HIDDEN, HEADS, LAYERS, ALIGN_LAYERS, PATCH, STORED_SIDE, SIDE = 768, 12, 12, 2, 14, 224, 518
+# 230 tensors of vision encoder, align transformer and loss, plus 199 of the text encoder's 201 (its constant position_ids
+# are not part of the published file) make the 461 of the published checkpoint: checked below.
+PUBLISHED_TENSORS = 461
+
+
+class Weights:
+    """Named float32 tensors from one seeded generator; the order of the calls is part of the result."""
+
+    def __init__(self, seed):
+        self.rng = np.random.default_rng(seed)
+        self.tensors = {}
+
+    def normal(self, name, shape, std, mean=0.0):
+        values = self.rng.standard_normal(shape, dtype=np.float32) * np.float32(std) + np.float32(mean)
+        self.tensors[name] = values.astype(np.float32)
+
+    def linear(self, name, outputs, inputs, gain=1.0):
+        self.normal(f"{name}.weight", (outputs, inputs), gain / np.sqrt(inputs))
+        self.normal(f"{name}.bias", (outputs,), 0.1)
+
+    def norm(self, name):
+        self.normal(f"{name}.weight", (HIDDEN,), 0.1, mean=1.0)
+        self.normal(f"{name}.bias", (HIDDEN,), 0.1)
+
+    def layer_scale(self, name, largest):
+        values = self.rng.uniform(0.1 * largest, largest, HIDDEN) * self.rng.choice([1.0, -1.0], HIDDEN, p=[0.9, 0.1])
+        self.tensors[name] = values.astype(np.float32)
+
+    def block(self, name):
+        """A DINOv2 block under the names that transformers 4.39 writes."""
+        self.norm(f"{name}.norm1")
+        for part in ("query", "key", "value"):
+            # Scores of standard deviation 1.5^2 before the softmax: peaked, not one-hot.
+            gain = 1.0 if part == "value" else 1.5
+            self.linear(f"{name}.attention.attention.{part}", HIDDEN, HIDDEN, gain)
+        self.linear(f"{name}.attention.output.dense", HIDDEN, HIDDEN)
+        # Attention over random weights adds nearly the same vector to every token: kept small, or all patches look alike.
+        self.layer_scale(f"{name}.layer_scale1.lambda1", 0.3)
+        self.norm(f"{name}.norm2")
+        self.linear(f"{name}.mlp.fc1", 4 * HIDDEN, HIDDEN)
+        self.linear(f"{name}.mlp.fc2", HIDDEN, 4 * HIDDEN)
+        self.layer_scale(f"{name}.layer_scale2.lambda1", 1.0)
+
+
+def vision_and_loss(seed):
+    weights = Weights(seed)
+    embeddings = "vision_model.embeddings"
+    weights.normal(f"{embeddings}.cls_token", (1, 1, HIDDEN), 0.5)
+    weights.normal(f"{embeddings}.mask_token", (1, HIDDEN), 0.02)
+    weights.normal(f"{embeddings}.position_embeddings", (1, 1 + (STORED_SIDE // PATCH) ** 2, HIDDEN), 0.5)
+    projection = f"{embeddings}.patch_embeddings.projection"
+    weights.normal(f"{projection}.weight", (HIDDEN, 3, PATCH, PATCH), 1.0 / np.sqrt(3 * PATCH * PATCH))
+    weights.normal(f"{projection}.bias", (HIDDEN,), 0.1)
+    for layer in range(LAYERS):
+        weights.block(f"vision_model.encoder.layer.{layer}")
+    weights.norm("vision_model.layernorm")
+    for layer in range(ALIGN_LAYERS):
+        weights.block(f"align_transformer.transformer_layers.layer.{layer}")
+    weights.norm("loss_fns.RadZeroLoss.layer_norm")
+    weights.tensors["loss_fns.RadZeroLoss.loss_temperature"] = np.log(np.array([0.07])).astype(np.float32)
+    return weights.tensors
+
+
+def text(mpnet):
+    tensors = {}
+    with safe_open(mpnet / "model.safetensors", framework="numpy") as file:
+        for name in file.keys():
+            if name != "embeddings.position_ids":
+                tensors[f"text_model.{name}"] = file.get_tensor(name)
+    return tensors
+
+
+def dinov2_fields(layers):
+    return {
+        "hidden_size": HIDDEN,
+        "num_hidden_layers": layers,
+        "num_attention_heads": HEADS,
+        "mlp_ratio": 4,
+        "hidden_act": "gelu",
+        "hidden_dropout_prob": 0.0,
+        "attention_probs_dropout_prob": 0.0,
+        "initializer_range": 0.02,
+        "layer_norm_eps": 1e-06,
+        "image_size": STORED_SIDE,
+        "patch_size": PATCH,
+        "num_channels": 3,
+        "qkv_bias": True,
+        "layerscale_value": 1.0,
+        "drop_path_rate": 0.0,
+        "use_swiglu_ffn": False,
+    }
+
+
+def config():
+    loss = {
+        "apply": ["RadZeroLoss"],
+        "ratio": [1.0],
+        "RadZeroLoss": {
+            "hidden_dim": HIDDEN,
+            "mpnce_row_sum": False,
+            "mpnce_col_sum": False,
+            "attn_temperature": None,
+            "loss_temperature": 0.07,
+            "text_features_l2_norm": False,
+            "sim_op": "cos",
+        },
+    }
+    return {
+        "architectures": ["CxrAlignModel"],
+        "vision_config": {"model_type": "dinov2", **dinov2_fields(LAYERS), "img_size": SIDE},
+        "text_config": {
+            "model_type": "mpnet",
+            "pretrained_name_or_path": "sentence-transformers/all-mpnet-base-v2",
+            "pretrained_tokenizer_name_or_path": "sentence-transformers/all-mpnet-base-v2",
+            "use_cls_token": False,
+            "use_text_projection": False,
+        },
+        "align_transformer_config": {
+            "model_type": "align_transformer",
+            **dinov2_fields(ALIGN_LAYERS),
+            "projector_config": None,
+            "use_layer_norm": False,
+        },
+        "loss": loss,
+        "compute_logits_type": "radzero",
+        "kwargs": {"loss": loss, "compute_logits_type": "radzero"},
+        "torch_dtype": "float32",
+        "transformers_version": "4.39.3",
+    }
+
+
+def preprocessor():
+    return {
+        "image_processor_type": "BlipImageProcessor",
+        "do_convert_rgb": True,
+        "do_resize": True,
+        "size": {"height": SIDE, "width": SIDE},
+        "resample": 3,
+        "do_rescale": True,
+        "rescale_factor": 1 / 255,
+        "do_normalize": True,
+        # Three different values a list, so that exchanged channels show.
+        "image_mean": [0.48145466, 0.4578275, 0.40821073],
+        "image_std": [0.26862954, 0.26130258, 0.27577711],
+    }
+
+
+def write_json(path, value):
+    path.write_text(json.dumps(value, indent=2) + "\n", encoding="utf-8")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("mpnet", type=Path, help="folder of all-mpnet-base-v2: model.safetensors and tokenizer.json")
+    parser.add_argument("output", type=Path, help="checkpoint folder to write")
+    parser.add_argument("--seed", type=int, default=20250410)
+    args = parser.parse_args()
+
+    tensors = vision_and_loss(args.seed) | text(args.mpnet)
+    if len(tensors) != PUBLISHED_TENSORS:
+        raise SystemExit(f"{PUBLISHED_TENSORS} tensors expected, {len(tensors)} made")
+    args.output.mkdir(parents=True, exist_ok=True)
+    save_file(tensors, args.output / "model.safetensors", metadata={"format": "pt"})
+    shutil.copyfile(args.mpnet / "tokenizer.json", args.output / "tokenizer.json")
+    write_json(args.output / "preprocessor_config.json", preprocessor())
+    # Last, so that a folder with config.json is a whole one.
+    write_json(args.output / "config.json", config())
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,132 @@
+//! `cargo xtask demo`: from nothing to printed results and pictures.
+
+use std::path::{Path, PathBuf};
+
+use crate::error::{Error, Result};
+use crate::process::Step;
+use crate::{data, setup};
+
+/// The demo model's checkpoint.
+pub(crate) const CHECKPOINT: &str = "models/phantom";
+
+const MODEL: &str = "target/models/phantom";
+
+/// The findings of the samples, as the demo model's sentences have them.
+const PROMPTS: [&str; 5] = [
+    "There is nodule",
+    "There is mass",
+    "There is pleural effusion",
+    "There is pneumothorax",
+    "There is consolidation",
+];
+
+/// The demo model's threshold, as of its model card.
+const THRESHOLD: &str = "0.5";
+
+/// Where the samples go, and the pictures.
+const SAMPLES: &str = "target/demo/samples";
+const PICTURES: &str = "target/demo";
+
+/// Exports the demo checkpoint, runs the commands for people on drawn radiographs, and reads a real one.
+///
+/// # Errors
+/// That of the first step that fails.
+pub(crate) fn run(root: &Path) -> Result<()> {
+    let library = setup::library(root)?;
+    let radiograph = relative(root, &data::radiograph(root)?);
+    for directory in [MODEL, PICTURES] {
+        let directory = root.join(directory);
+        clear(&directory)?;
+        let parent = directory.parent().unwrap_or(root);
+        std::fs::create_dir_all(parent).map_err(Error::io("create", parent))?;
+    }
+
+    let program = |name: &str| program(root, &library, name);
+    build(root, &["radzero-export", "radzero-cli", "radzero-phantom"])?;
+    println!("\n== The checkpoint becomes a model directory ==");
+    program("radzero-export")?.args([CHECKPOINT, MODEL]).run()?;
+    println!("\n== Radiographs are drawn ==");
+    program("radzero-phantom")?.args(["--samples", SAMPLES]).run()?;
+    let samples: Vec<PathBuf> = pictures(&root.join(SAMPLES))?.iter().map(|picture| relative(root, picture)).collect();
+
+    let radzero = |command: &[&str], prompts: &[&str], images: &[PathBuf]| {
+        let prompts = prompts.iter().flat_map(|prompt| ["--prompt", prompt]);
+        program("radzero")?.args(command).args(["--model", MODEL]).args(prompts).args(images).run()
+    };
+    println!("\n== How well does each sentence fit? ==");
+    radzero(&["classify"], &PROMPTS, &samples)?;
+    println!("\n== Where is it? ==");
+    radzero(&["ground"], &PROMPTS, &samples)?;
+    println!("\n== Which pixels? ==");
+    radzero(&["segment", "--threshold", THRESHOLD, "--out", PICTURES], &PROMPTS, &samples)?;
+    println!("\n== Side by side ==");
+    radzero(&["overlay", "--threshold", THRESHOLD, "--out", PICTURES], &PROMPTS, &samples)?;
+    println!(
+        "\n== A real chest radiograph ==\n\
+         The demo model has seen drawings alone: what it makes of a patient means nothing. This shows that it is read."
+    );
+    radzero(&["infer"], &PROMPTS[..2], &[radiograph])?;
+
+    println!("\nPictures:");
+    for picture in pictures(&root.join(PICTURES))? {
+        println!("  {}", relative(root, &picture).display());
+    }
+    println!("\nResearch use only: not a medical device. Probabilities are similarities, not chances of disease.");
+    Ok(())
+}
+
+/// Builds packages together. `cargo run` would not do afterwards: alone, each package would need its dependencies built
+/// again with other features.
+pub(crate) fn build(root: &Path, packages: &[&str]) -> Result<()> {
+    let packages: Vec<&str> = packages.iter().flat_map(|package| ["--package", package]).collect();
+    Step::cargo().args(["build", "--release"]).args(packages).directory(root).run()
+}
+
+/// A program that [`build`] made: cargo puts release builds beside the folder of this program's own build.
+pub(crate) fn program(root: &Path, library: &Path, name: &str) -> Result<Step> {
+    let own = std::env::current_exe().map_err(Error::io("locate", Path::new("xtask")))?;
+    let folder = own.ancestors().nth(2).unwrap_or(Path::new("target")).join("release");
+    let path = folder.join(name).with_extension(std::env::consts::EXE_EXTENSION);
+    Ok(Step::new(path, "cargo build made it elsewhere").directory(root).env(setup::VARIABLE, library))
+}
+
+/// Removes what an earlier run left.
+pub(crate) fn clear(directory: &Path) -> Result<()> {
+    match std::fs::remove_dir_all(directory) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(Error::io("remove", directory)(error)),
+        _ => Ok(()),
+    }
+}
+
+fn pictures(directory: &Path) -> Result<Vec<PathBuf>> {
+    let entries = std::fs::read_dir(directory).map_err(Error::io("list", directory))?;
+    let mut files = entries
+        .map(|entry| entry.map(|entry| entry.path()))
+        .collect::<std::io::Result<Vec<_>>>()
+        .map_err(Error::io("list", directory))?;
+    files.retain(|path| path.extension().is_some_and(|extension| extension == "png"));
+    files.sort();
+    Ok(files)
+}
+
+/// `path` as it is typed in the repository.
+pub(crate) fn relative(root: &Path, path: &Path) -> PathBuf {
+    path.strip_prefix(root).unwrap_or(path).to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lists_pictures_only() {
+        let root = tempfile::tempdir().unwrap();
+        for name in ["b.png", "a.png", "a.npy"] {
+            std::fs::write(root.path().join(name), "").unwrap();
+        }
+        let names: Vec<_> = pictures(root.path()).unwrap().iter().map(|path| relative(root.path(), path)).collect();
+        assert_eq!(names, [Path::new("a.png"), Path::new("b.png")]);
+        clear(root.path()).unwrap();
+        clear(root.path()).unwrap();
+    }
+}
