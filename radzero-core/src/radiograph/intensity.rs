@@ -6,20 +6,35 @@ use crate::error::{Error, ErrorKind, Result};
 
 /// [`IntensityRule::MinMax`](super::IntensityRule::MinMax).
 pub(super) fn min_max<T: Copy + Into<u16>, D: Dimension>(samples: ArrayView<'_, T, D>) -> Result<Array<u8, D>> {
-    let (least, greatest) = samples.iter().fold((u16::MAX, 0), |(low, high), &sample| {
+    let bounds = bounds(samples.iter().copied());
+    stretch(samples, bounds)
+}
+
+/// Least and greatest of samples; (65535, 0) where there is none.
+pub(super) fn bounds<T: Into<u16>>(samples: impl Iterator<Item = T>) -> (u16, u16) {
+    samples.fold((u16::MAX, 0), |(low, high), sample| {
         let sample = sample.into();
         (low.min(sample), high.max(sample))
-    });
+    })
+}
+
+/// Samples that lie within `least` and `greatest`, stretched from these to 0 and 255 in the arithmetic of OpenCV's
+/// `normalize`: factor and offset rounded to 32 bits, then one fused multiplication and addition, rounded half to even.
+pub(super) fn stretch<T: Copy + Into<u16>, D: Dimension>(
+    samples: ArrayView<'_, T, D>,
+    (least, greatest): (u16, u16),
+) -> Result<Array<u8, D>> {
     if least >= greatest {
         return Err(Error::new(
             ErrorKind::Image,
             format!("every sample has the same value, {greatest}: nothing can be seen"),
         ));
     }
-    let scale = 255.0 / f64::from(greatest - least);
+    let scale = 255.0 * (1.0 / f64::from(greatest - least));
+    let (factor, offset) = (scale as f32, (-f64::from(least) * scale) as f32);
+    let level = |value: u16| f32::from(value).mul_add(factor, offset).round_ties_even().clamp(0.0, 255.0) as u8;
     // One entry a value: cheaper than rounding every pixel.
-    let table: Vec<u8> =
-        (least..=greatest).map(|value| (f64::from(value - least) * scale).round_ties_even() as u8).collect();
+    let table: Vec<u8> = (least..=greatest).map(level).collect();
     Ok(samples.map(|&sample| table[usize::from(sample.into() - least)]))
 }
 
@@ -35,18 +50,40 @@ pub(super) fn stored_maximum(value: i32, greatest: i32) -> u8 {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use ndarray::{Array2, array};
+    use ndarray::{Array1, array};
+    use sha2::{Digest as _, Sha256};
+
+    /// What OpenCV gives (tests/golden/normalize.py).
+    #[derive(serde::Deserialize)]
+    struct Golden {
+        /// For each least value, a digest of the tables of all greater greatest values.
+        ranges_8: Vec<String>,
+        ranges_16: Vec<(u16, u16, String)>,
+    }
+
+    fn table(least: u16, greatest: u16) -> Vec<u8> {
+        let samples = Array1::from_iter(least..=greatest);
+        min_max(samples.view()).unwrap().to_vec()
+    }
+
+    fn digest(levels: &[u8]) -> String {
+        Sha256::digest(levels)[..8].iter().map(|byte| format!("{byte:02x}")).collect()
+    }
 
     #[test]
-    fn min_max_rounds_half_to_even() {
-        // 510 steps: every odd sample lies half way between two levels.
-        let samples = Array2::from_shape_fn((1, 511), |(_, x)| x as u16 + 7);
-        let levels = min_max(samples.view()).unwrap();
-        assert_eq!(levels[[0, 0]], 0);
-        assert_eq!(levels[[0, 1]], 0); // 0.5
-        assert_eq!(levels[[0, 3]], 2); // 1.5
-        assert_eq!(levels[[0, 5]], 2); // 2.5
-        assert_eq!(levels[[0, 510]], 255);
+    fn min_max_equals_opencv_for_every_8_bit_range_and_many_of_16_bits() {
+        let text = std::fs::read(concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/golden/normalize.json")).unwrap();
+        let golden: Golden = serde_json::from_slice(&text).unwrap();
+        assert_eq!((golden.ranges_8.len(), golden.ranges_16.len()), (255, 400));
+        for (least, expected) in (0..).zip(golden.ranges_8) {
+            let tables: Vec<u8> = (least + 1..=255).flat_map(|greatest| table(least, greatest)).collect();
+            assert_eq!(digest(&tables), expected, "from {least}");
+        }
+        for (least, greatest, expected) in golden.ranges_16 {
+            assert_eq!(digest(&table(least, greatest)), expected, "from {least} to {greatest}");
+        }
+        // Halfway, and below it once the factor is rounded.
+        assert_eq!(table(0, 14)[7], 127);
     }
 
     #[test]

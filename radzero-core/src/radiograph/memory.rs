@@ -9,82 +9,106 @@ use crate::error::{Error, ErrorKind, Result};
 
 pub(super) fn from_image(image: &DynamicImage, options: &ReadOptions) -> Result<Radiograph> {
     check_size(image.width() as usize, image.height() as usize)?;
-    let (levels, rule, warnings) = levels(image)?;
-    finish(levels, rule, Origin::Memory, warnings, options)
+    let (levels, rule, alpha) = levels(image)?;
+    finish(levels, rule, alpha, Origin::Memory, Vec::new(), options)
 }
 
 /// As [`from_image`], for a decoder's result: 8-bit gray is taken without a copy.
 pub(super) fn from_decoded(
     image: DynamicImage,
     origin: Origin,
-    mut warnings: Vec<Warning>,
+    warnings: Vec<Warning>,
     options: &ReadOptions,
 ) -> Result<Radiograph> {
     let (width, height) = (image.width() as usize, image.height() as usize);
     check_size(width, height)?;
-    let (levels, rule) = match image {
+    let (levels, rule, alpha) = match image {
         DynamicImage::ImageLuma8(gray) => {
             let plane = Array2::from_shape_vec((height, width), gray.into_raw()).map_err(misshapen)?;
-            (Levels::Gray(plane), IntensityRule::Stored)
+            (Levels::Gray(plane), IntensityRule::Stored, None)
         }
-        other => {
-            let (levels, rule, found) = levels(&other)?;
-            warnings.extend(found);
-            (levels, rule)
-        }
+        other => levels(&other)?,
     };
-    finish(levels, rule, origin, warnings, options)
+    finish(levels, rule, alpha, origin, warnings, options)
 }
 
 pub(super) fn from_gray(levels: Array2<u8>, options: &ReadOptions) -> Result<Radiograph> {
-    finish(Levels::Gray(levels), IntensityRule::Stored, Origin::Memory, Vec::new(), options)
+    finish(Levels::Gray(levels), IntensityRule::Stored, None, Origin::Memory, Vec::new(), options)
 }
 
 pub(super) fn from_gray16(samples: ArrayView2<'_, u16>, options: &ReadOptions) -> Result<Radiograph> {
     check_size(samples.ncols(), samples.nrows())?;
     let levels = Levels::Gray(intensity::min_max(samples)?);
-    finish(levels, IntensityRule::MinMax, Origin::Memory, Vec::new(), options)
+    finish(levels, IntensityRule::MinMax, None, Origin::Memory, Vec::new(), options)
 }
 
 pub(super) fn from_rgb(levels: Array3<u8>, options: &ReadOptions) -> Result<Radiograph> {
     if levels.dim().0 != 3 {
         return Err(Error::new(ErrorKind::Image, format!("3 colour planes expected, {} found", levels.dim().0)));
     }
-    finish(Levels::Rgb(levels), IntensityRule::Stored, Origin::Memory, Vec::new(), options)
+    finish(Levels::Rgb(levels), IntensityRule::Stored, None, Origin::Memory, Vec::new(), options)
 }
 
-/// Applies the policy to what has not been stretched yet.
+/// Least and greatest alpha in 8 bits, of an image that has it.
+type Alpha = Option<(u16, u16)>;
+
+/// Applies the policy to what has not been stretched yet. The published code stretches all channels of an image as one, and
+/// drops alpha afterwards: it counts for what is least and greatest.
 fn finish(
     levels: Levels,
     rule: IntensityRule,
+    alpha: Alpha,
     origin: Origin,
-    warnings: Vec<Warning>,
+    mut warnings: Vec<Warning>,
     options: &ReadOptions,
 ) -> Result<Radiograph> {
+    if alpha.is_some() {
+        warnings.push(Warning::AlphaDropped);
+    }
+    let with_alpha = |(least, greatest): (u16, u16)| match alpha {
+        Some((low, high)) => (least.min(low), greatest.max(high)),
+        None => (least, greatest),
+    };
     let stretch = options.intensity == IntensityPolicy::MinMax && rule != IntensityRule::MinMax;
     let (levels, rule) = match levels {
         levels if !stretch => (levels, rule),
-        Levels::Gray(plane) => (Levels::Gray(intensity::min_max(plane.view())?), IntensityRule::MinMax),
-        Levels::Rgb(planes) => (Levels::Rgb(intensity::min_max(planes.view())?), IntensityRule::MinMax),
+        Levels::Gray(plane) => {
+            let bounds = with_alpha(intensity::bounds(plane.iter().copied()));
+            (Levels::Gray(intensity::stretch(plane.view(), bounds)?), IntensityRule::MinMax)
+        }
+        Levels::Rgb(planes) => {
+            let bounds = with_alpha(intensity::bounds(planes.iter().copied()));
+            (Levels::Rgb(intensity::stretch(planes.view(), bounds)?), IntensityRule::MinMax)
+        }
     };
     Ok(Radiograph::new(levels, origin, rule)?.with_policy(options.intensity).with_warnings(warnings))
 }
 
 /// Levels of the published code's rule for the kind of samples. Alpha is dropped, not blended, as Pillow does.
-fn levels(image: &DynamicImage) -> Result<(Levels, IntensityRule, Vec<Warning>)> {
+fn levels(image: &DynamicImage) -> Result<(Levels, IntensityRule, Alpha)> {
     let (width, height) = (image.width() as usize, image.height() as usize);
-    let (levels, rule) = match image {
-        DynamicImage::ImageLuma8(gray) => (gray_levels(width, height, gray, 1)?, IntensityRule::Stored),
-        DynamicImage::ImageLumaA8(gray) => (gray_levels(width, height, gray, 2)?, IntensityRule::Stored),
-        DynamicImage::ImageRgb8(rgb) => (rgb_levels(width, height, rgb, 3, |sample| sample)?, IntensityRule::Stored),
-        DynamicImage::ImageRgba8(rgb) => (rgb_levels(width, height, rgb, 4, |sample| sample)?, IntensityRule::Stored),
-        DynamicImage::ImageLuma16(gray) => (gray16_levels(width, height, gray)?, IntensityRule::MinMax),
+    let (levels, rule, alpha) = match image {
+        DynamicImage::ImageLuma8(gray) => (gray_levels(width, height, gray, 1)?, IntensityRule::Stored, None),
+        DynamicImage::ImageLumaA8(gray) => {
+            (gray_levels(width, height, gray, 2)?, IntensityRule::Stored, Some(alpha_bounds(gray, 2, |alpha| alpha)))
+        }
+        DynamicImage::ImageRgb8(rgb) => {
+            (rgb_levels(width, height, rgb, 3, |level| level)?, IntensityRule::Stored, None)
+        }
+        DynamicImage::ImageRgba8(rgb) => {
+            let alpha = alpha_bounds(rgb, 4, |alpha| alpha);
+            (rgb_levels(width, height, rgb, 4, |level| level)?, IntensityRule::Stored, Some(alpha))
+        }
+        DynamicImage::ImageLuma16(gray) => (gray16_levels(width, height, gray)?, IntensityRule::MinMax, None),
         DynamicImage::ImageLumaA16(gray) => {
             let samples: Vec<u16> = gray.iter().step_by(2).copied().collect();
-            (gray16_levels(width, height, &samples)?, IntensityRule::MinMax)
+            (gray16_levels(width, height, &samples)?, IntensityRule::MinMax, Some(alpha_bounds(gray, 2, high_byte)))
         }
-        DynamicImage::ImageRgb16(rgb) => (rgb_levels(width, height, rgb, 3, high_byte)?, IntensityRule::HighByte),
-        DynamicImage::ImageRgba16(rgb) => (rgb_levels(width, height, rgb, 4, high_byte)?, IntensityRule::HighByte),
+        DynamicImage::ImageRgb16(rgb) => (rgb_levels(width, height, rgb, 3, high_byte)?, IntensityRule::HighByte, None),
+        DynamicImage::ImageRgba16(rgb) => {
+            let alpha = alpha_bounds(rgb, 4, high_byte);
+            (rgb_levels(width, height, rgb, 4, high_byte)?, IntensityRule::HighByte, Some(alpha))
+        }
         other => {
             return Err(Error::new(
                 ErrorKind::Image,
@@ -92,8 +116,12 @@ fn levels(image: &DynamicImage) -> Result<(Levels, IntensityRule, Vec<Warning>)>
             ));
         }
     };
-    let warnings = if image.color().has_alpha() { vec![Warning::AlphaDropped] } else { Vec::new() };
-    Ok((levels, rule, warnings))
+    Ok((levels, rule, alpha))
+}
+
+/// Least and greatest of the last of every `stride` samples, which is alpha.
+fn alpha_bounds<T: Copy>(samples: &[T], stride: usize, level: fn(T) -> u8) -> (u16, u16) {
+    intensity::bounds(samples.iter().skip(stride - 1).step_by(stride).map(|&sample| level(sample)))
 }
 
 fn high_byte(sample: u16) -> u8 {
@@ -125,4 +153,49 @@ fn rgb_levels<T: Copy>(
         .flat_map(|channel| samples.iter().skip(channel).step_by(stride).map(move |&sample| level(sample)))
         .collect();
     Ok(Levels::Rgb(Array3::from_shape_vec((3, height, width), planes).map_err(misshapen)?))
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use image::{GrayAlphaImage, RgbImage, RgbaImage};
+
+    /// A picture before and after OpenCV's `normalize` (tests/golden/normalize.py).
+    #[derive(serde::Deserialize)]
+    struct Case {
+        kind: String,
+        width: u32,
+        height: u32,
+        samples: Vec<u8>,
+        levels: Vec<u8>,
+    }
+
+    #[derive(serde::Deserialize)]
+    struct Golden {
+        images: Vec<Case>,
+    }
+
+    #[test]
+    fn channels_are_stretched_as_one_with_alpha() {
+        let text = std::fs::read(concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/golden/normalize.json")).unwrap();
+        let golden: Golden = serde_json::from_slice(&text).unwrap();
+        assert_eq!(golden.images.len(), 6);
+        for Case { kind, width, height, samples, levels } in golden.images {
+            let image: DynamicImage = match kind.as_str() {
+                "gray-alpha" => GrayAlphaImage::from_raw(width, height, samples).unwrap().into(),
+                "rgb" => RgbImage::from_raw(width, height, samples).unwrap().into(),
+                _ => RgbaImage::from_raw(width, height, samples).unwrap().into(),
+            };
+            let options = ReadOptions { intensity: IntensityPolicy::MinMax, ..ReadOptions::default() };
+            let radiograph = from_image(&image, &options).unwrap();
+            let (found, alpha): (Vec<u8>, _) = match &radiograph.levels {
+                Levels::Gray(plane) => (plane.iter().copied().collect(), kind == "gray-alpha"),
+                Levels::Rgb(planes) => (planes.iter().copied().collect(), kind == "rgba"),
+            };
+            assert_eq!(found, levels, "{kind} {width} x {height}");
+            assert_eq!(radiograph.warnings().contains(&Warning::AlphaDropped), alpha, "{kind}");
+            assert_eq!(radiograph.intensity(), IntensityRule::MinMax);
+        }
+    }
 }

@@ -13,7 +13,7 @@ pub enum IntensityRule {
     Stored,
     /// The high byte of 16-bit colour samples, as Pillow reads them.
     HighByte,
-    /// The image's least and greatest value to 0 and 255, rounded half to even.
+    /// The image's least and greatest value to 0 and 255, in the arithmetic of OpenCV's `normalize`.
     MinMax,
     /// Absolute value x 255 / greatest value, rounded half to even (DICOM MONOCHROME2).
     StoredMaximum,
