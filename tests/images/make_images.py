@@ -48,6 +48,7 @@ def build():
     yield "ycck.jpg", ycck, 4
     yield "gray.jpg", jpeg(gray), 4
     yield "progressive.jpg", jpeg(Image.fromarray(smooth(3)), progressive=True, subsampling=0), 4
+    yield "restarts.jpg", jpeg(Image.fromarray(smooth(3)), restart_marker_blocks=1, subsampling=0), 4
     for orientation in range(1, 9):
         yield f"orientation{orientation}.png", oriented(Image.fromarray(smooth(3)), orientation, "PNG"), 0
     yield "orientation6.jpg", oriented(gray, 6, "JPEG"), 4

@@ -5,13 +5,10 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use image::metadata::Orientation;
 use image::{DynamicImage, GrayImage, ImageDecoder as _, ImageError, ImageFormat, RgbImage};
-use zune_jpeg::JpegDecoder;
-use zune_jpeg::zune_core::bytestream::ZCursor;
 use zune_jpeg::zune_core::colorspace::ColorSpace;
-use zune_jpeg::zune_core::options::DecoderOptions;
 
 use super::options::ReadOptions;
-use super::{MAX_SIDE, Origin, Radiograph, Warning, check_size, kind, memory};
+use super::{MAX_SIDE, Origin, Radiograph, Warning, check_size, jpeg, kind, memory};
 use crate::error::{Error, ErrorKind, Result};
 
 fn fail(message: impl Into<String>) -> Error {
@@ -79,22 +76,12 @@ fn decode_png(bytes: &[u8]) -> Result<Picture> {
 }
 
 fn decode_jpeg(bytes: &[u8]) -> Result<Picture> {
-    let unreadable = |error: zune_jpeg::errors::DecodeErrors| {
-        fail(format!("the image cannot be read: {error:?}")).with_source(error)
-    };
-    let options = DecoderOptions::default().set_strict_mode(false).set_max_width(MAX_SIDE).set_max_height(MAX_SIDE);
-    let mut decoder = JpegDecoder::new_with_options(ZCursor::new(bytes), options);
-    decoder.decode_headers().map_err(unreadable)?;
-    let (width, height) = decoder.dimensions().unwrap_or_default();
-    check_size(width, height)?;
-    let stored = decoder.input_colorspace().unwrap_or(ColorSpace::Unknown);
-    let wanted = match stored {
+    let picture = jpeg::decode(bytes, |stored| match stored {
         ColorSpace::Luma | ColorSpace::CMYK | ColorSpace::YCCK => stored,
         _ => ColorSpace::RGB,
-    };
-    decoder.set_options(options.jpeg_set_out_colorspace(wanted));
-    let samples = decoder.decode().map_err(unreadable)?;
-    let exif = decoder.exif().and_then(|exif| Orientation::from_exif_chunk(exif));
+    })?;
+    let jpeg::Picture { width, height, stored, samples, exif } = picture;
+    let orientation = exif.and_then(|exif| Orientation::from_exif_chunk(&exif));
     let (columns, rows) = (width as u32, height as u32);
     let image = match stored {
         ColorSpace::Luma => GrayImage::from_raw(columns, rows, samples).map(DynamicImage::from),
@@ -103,7 +90,7 @@ fn decode_jpeg(bytes: &[u8]) -> Result<Picture> {
         _ => RgbImage::from_raw(columns, rows, samples).map(DynamicImage::from),
     };
     let image = image.ok_or_else(|| fail("the decoder returned fewer samples than the image has"))?;
-    Ok(Picture { image, orientation: exif.unwrap_or(Orientation::NoTransforms) })
+    Ok(Picture { image, orientation: orientation.unwrap_or(Orientation::NoTransforms) })
 }
 
 /// Inks as Adobe stores them, 255 for none, to red, green and blue in Pillow's arithmetic (`Convert.c`, cmyk2rgb).

@@ -5,8 +5,10 @@
 #[cfg(feature = "dicom")]
 mod dicom;
 mod eligibility;
+mod guard;
 mod image_file;
 mod intensity;
+mod jpeg;
 mod kind;
 mod memory;
 mod options;

@@ -8,14 +8,10 @@ mod lossless;
 mod segments;
 mod sequential;
 
-use zune_jpeg::JpegDecoder;
-use zune_jpeg::zune_core::bytestream::ZCursor;
-use zune_jpeg::zune_core::options::DecoderOptions;
-
 use self::segments::{Process, Segments};
 use super::{Decoded, Expected, Plane, broken};
 use crate::error::Result;
-use crate::radiograph::MAX_SIDE;
+use crate::radiograph::jpeg;
 
 pub(super) fn decode(stream: &[u8], expected: &Expected) -> Result<Decoded> {
     let frame = segments::frame_header(stream)?;
@@ -35,14 +31,7 @@ pub(super) fn decode(stream: &[u8], expected: &Expected) -> Result<Decoded> {
 
 /// Components as stored: no colour transform, as the data set and not the codestream says what they are.
 fn dct8(stream: &[u8], components: usize) -> Result<Vec<Plane>> {
-    let failed = |error| broken("the JPEG codestream is damaged").with_source(error);
-    let options = DecoderOptions::default().set_strict_mode(false).set_max_width(MAX_SIDE).set_max_height(MAX_SIDE);
-    let mut decoder = JpegDecoder::new_with_options(ZCursor::new(stream), options);
-    decoder.decode_headers().map_err(failed)?;
-    if let Some(stored) = decoder.input_colorspace() {
-        decoder.set_options(options.jpeg_set_out_colorspace(stored));
-    }
-    let samples = decoder.decode().map_err(failed)?;
+    let samples = jpeg::decode(stream, |stored| stored)?.samples;
     if components == 1 {
         return Ok(vec![Plane::Bytes(samples)]);
     }

@@ -1,8 +1,9 @@
-//! Marker segments (T.81 annex B): frame header, tables, and where the scans are.
+//! What the marker segments say (T.81 annex B): frame header, tables, and where the scans are.
 
 use super::super::broken;
 use super::huffman::Table;
 use crate::error::Result;
+use crate::radiograph::jpeg::markers::{cut, entropy_coded, segment, start};
 
 /// How a frame is coded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -145,61 +146,6 @@ impl<'a> Segments<'a> {
         }
         Ok(())
     }
-}
-
-fn cut() -> crate::Error {
-    broken("the JPEG codestream is cut off")
-}
-
-/// What follows the start of image.
-fn start(stream: &[u8]) -> Result<&[u8]> {
-    stream.strip_prefix(&[0xFF, 0xD8]).ok_or_else(|| broken("the pixel data is not a JPEG codestream"))
-}
-
-type Segment<'a> = (u8, &'a [u8], &'a [u8]);
-
-/// Marker, body and rest of the next segment; `None` at the end of image.
-fn segment(mut bytes: &[u8]) -> Result<Option<Segment<'_>>> {
-    loop {
-        let marker = match bytes {
-            [0xFF, 0xFF, ..] => {
-                bytes = &bytes[1..];
-                continue;
-            }
-            &[0xFF, marker, ..] => marker,
-            // Bytes between segments do not belong there; decoders skip them.
-            [_, rest @ ..] => {
-                bytes = rest;
-                continue;
-            }
-            [] => return Ok(None),
-        };
-        bytes = &bytes[2..];
-        match marker {
-            0xD9 => return Ok(None),
-            // Stuffing, restart, start of image and TEM have no body.
-            0x00 | 0x01 | 0xD0..=0xD8 => {}
-            _ => {
-                let &[high, low, ..] = bytes else { return Err(cut()) };
-                let length = usize::from(u16::from_be_bytes([high, low])).max(2);
-                let (body, rest) = bytes.split_at_checked(length).ok_or_else(cut)?;
-                return Ok(Some((marker, &body[2..], rest)));
-            }
-        }
-    }
-}
-
-/// Length of the entropy-coded data at the start of `data`: up to the first marker that is not a restart.
-fn entropy_coded(data: &[u8]) -> usize {
-    let mut position = 0;
-    while let Some(offset) = data[position..].iter().position(|&byte| byte == 0xFF) {
-        position += offset;
-        match data.get(position + 1) {
-            Some(0x00 | 0xFF | 0xD0..=0xD7) => position += 1,
-            _ => return position,
-        }
-    }
-    data.len()
 }
 
 fn process(marker: u8) -> Option<Process> {
