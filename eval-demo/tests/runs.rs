@@ -61,6 +61,95 @@ fn a_run_goes_on_where_it_stopped() {
     });
 }
 
+/// A name that is not ASCII: a line can end within a character.
+#[test]
+fn a_line_torn_within_a_character_is_cut_off() {
+    with_drawings(2, |root| {
+        let name = "Thorax für zwei.png";
+        fs::rename(root.join("images/case-000.png"), root.join(name)).unwrap();
+        fs::write(root.join("plain.csv"), format!("image,label\nimages/case-001.png,mass\n{name},\n")).unwrap();
+        let dataset = plain::classification(&root.join("plain.csv"), root).unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        evaluate::<Classification>(&dataset, &Fake::default(), folder.path()).unwrap();
+        let journal = fs::read(journal_path(folder.path())).unwrap();
+        let first_byte = journal.windows(2).position(|bytes| bytes == "ü".as_bytes()).unwrap();
+        fs::write(journal_path(folder.path()), &journal[..=first_byte]).unwrap();
+        let (.., told) = evaluate::<Classification>(&dataset, &Fake::default(), folder.path()).unwrap();
+        assert_eq!(told.done, 1);
+        assert_eq!(fs::read(journal_path(folder.path())).unwrap(), journal);
+    });
+}
+
+/// Where locks are mandatory no second handle can read the journal.
+#[test]
+fn a_journal_is_read_through_the_handle_that_locks_it() {
+    with_drawings(6, |root| {
+        let dataset = siim::segmentation(root, root).unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let (record, journal, outcome, _) =
+            evaluate::<Segmentation>(&dataset, &Fake::default(), folder.path()).unwrap();
+        fs::rename(journal_path(folder.path()), folder.path().join("elsewhere")).unwrap();
+        let bootstrap = Bootstrap { resamples: 4, seed: 0 };
+        let (evaluation, _) = Evaluation::new::<Segmentation>(&dataset, record, &journal, &outcome, bootstrap).unwrap();
+        assert_eq!(evaluation.scored, 6);
+    });
+}
+
+#[test]
+fn images_and_masks_that_have_changed_are_refused() {
+    with_drawings(8, |root| {
+        let dataset = plain::segmentation(&root.join("plain_pneumothorax.csv"), root).unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        evaluate::<Segmentation>(&dataset, &Fake::default(), folder.path()).unwrap();
+        let masks = dataset.samples.iter().flat_map(|sample| sample.truth.files());
+        let files = [dataset.samples[3].path.as_path()].into_iter().chain(masks);
+        for path in files.map(Path::to_owned).collect::<Vec<_>>() {
+            let kept = fs::read(&path).unwrap();
+            fs::write(&path, [kept.as_slice(), b"more"].concat()).unwrap();
+            let error = evaluate::<Segmentation>(&dataset, &Fake::default(), folder.path()).map(drop).unwrap_err();
+            let Error::OtherRun { difference, .. } = error else { panic!("{error:?}") };
+            let file = path.file_name().unwrap().to_str().unwrap();
+            assert!(difference.starts_with("SHA-256 of ") && difference.contains(file), "{difference}");
+            fs::write(&path, kept).unwrap();
+            evaluate::<Segmentation>(&dataset, &Fake::default(), folder.path()).unwrap();
+        }
+
+        // Other images by the same names.
+        let other = tempfile::tempdir().unwrap();
+        lay_out(other.path(), &drawings(9)[1..]);
+        for entry in fs::read_dir(other.path().join("images")).unwrap() {
+            let path = entry.unwrap().path();
+            let number: u32 = path.file_stem().unwrap().to_str().unwrap()[5..].parse().unwrap();
+            fs::rename(&path, path.with_file_name(format!("case-{:03}.png", number - 1))).unwrap();
+        }
+        let dataset = plain::segmentation(&root.join("plain_pneumothorax.csv"), other.path()).unwrap();
+        let error = evaluate::<Segmentation>(&dataset, &Fake::default(), folder.path()).map(drop).unwrap_err();
+        assert!(error.to_string().contains("is of another run (SHA-256 of "), "{error}");
+    });
+}
+
+/// An image that failed at first comes last in the journal: neither the score nor the draws may depend on that.
+#[test]
+fn the_order_of_the_journal_does_not_matter() {
+    fn check<T: Task>(dataset: &Dataset<T::Truth>) {
+        let (one, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let whole = evaluation::<T>(dataset, &Fake::default(), one.path());
+        let path = &dataset.samples[1].path;
+        let kept = fs::read(path).unwrap();
+        fs::write(path, b"no image").unwrap();
+        evaluate::<T>(dataset, &Fake::default(), other.path()).unwrap();
+        fs::write(path, kept).unwrap();
+        let mut again = evaluation::<T>(dataset, &Fake::default(), other.path());
+        again.timing = whole.timing;
+        assert_eq!(again, whole);
+    }
+    with_drawings(20, |root| {
+        check::<Classification>(&chexpert::classification(root, root).unwrap());
+        check::<Grounding>(&chestxdet10::grounding(root, root).unwrap());
+        check::<Segmentation>(&siim::segmentation(root, root).unwrap());
+    });
+}
+
 #[test]
 fn sentences_are_encoded_once() {
     with_drawings(8, |root| {
@@ -117,6 +206,7 @@ fn a_journal_in_use_and_a_damaged_one_are_refused() {
         for (damaged, hint) in [
             (journal.replacen("\"sample\":2", "\"sample\":\"x\"", 1), "line 4"),
             (journal.replacen("\"sample\":2", "\"sample\":4", 1), "a sample below 4 expected, 4 found"),
+            (journal.replacen("\"sample\":2", "\"sample\":1", 1), "each sample once expected, 1 again"),
             ("what is this\n".to_owned(), "line 1"),
         ] {
             fs::write(&path, damaged).unwrap();
@@ -276,6 +366,14 @@ fn results_are_compared_draw_by_draw() {
         // The same model by another name: no difference, and certainly none.
         assert!(line.contains("| +0.0000 | [+0.0000, +0.0000] | 0.900 |"), "{line}");
         assert!(text.contains("0123") && text.contains("4567"), "{text}");
+
+        // Other images by the same names.
+        let path = &dataset.samples[4].path;
+        fs::copy(&dataset.samples[5].path, path).unwrap();
+        let third = tempfile::tempdir().unwrap();
+        let third = evaluation::<Classification>(&dataset, &Fake::default(), third.path());
+        let text = compare::document(&first, &third).unwrap();
+        assert!(text.contains("scored different images, or files of different content"), "{text}");
 
         let mut fewer = second.clone();
         fewer.scored_sha256 = "other".into();

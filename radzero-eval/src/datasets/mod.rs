@@ -60,12 +60,22 @@ impl<T> Dataset<T> {
     }
 }
 
-/// Reads an image by an intensity policy, and otherwise as the published code does: the one place where it is chosen how.
+/// Reads an image by an intensity policy, and otherwise as the published code does.
 ///
 /// # Errors
 /// Those of [`ReadOptions::open`].
 pub fn read(path: &Path, policy: IntensityPolicy) -> radzero_core::Result<Radiograph> {
-    ReadOptions { intensity: policy, ..ReadOptions::default() }.open(path)
+    options(policy).open(path)
+}
+
+/// As [`read`], for the content of a file.
+pub(crate) fn read_bytes(bytes: &[u8], policy: IntensityPolicy) -> radzero_core::Result<Radiograph> {
+    options(policy).read_bytes(bytes)
+}
+
+/// The one place where it is chosen how images are read.
+fn options(policy: IntensityPolicy) -> ReadOptions {
+    ReadOptions { intensity: policy, ..ReadOptions::default() }
 }
 
 /// One image.

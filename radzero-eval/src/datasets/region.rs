@@ -51,6 +51,16 @@ impl Region {
         Ok(mask)
     }
 
+    /// The mask files that it is made of.
+    #[must_use]
+    pub fn files(&self) -> Vec<&Path> {
+        match self {
+            Self::File(path) => vec![path],
+            Self::All(regions) => regions.iter().flat_map(Self::files).collect(),
+            Self::Runs(_) | Self::Boxes(_) => Vec::new(),
+        }
+    }
+
     fn draw(&self, mask: &mut Array2<bool>) -> Result<()> {
         match self {
             Self::Runs(runs) => draw_runs(runs, mask),

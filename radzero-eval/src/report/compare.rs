@@ -68,7 +68,9 @@ pub fn document(first: &Evaluation, second: &Evaluation) -> Result<String> {
         }
     }
     if !same_images {
-        text.push_str("\nA and B scored different images: no interval of the difference.\n");
+        text.push_str(
+            "\nA and B scored different images, or files of different content: no interval of the difference.\n",
+        );
     } else if !paired {
         text.push_str("\nA and B have intervals of different draws: no interval of the difference.\n");
     }

@@ -65,7 +65,7 @@ pub struct Evaluation {
     pub run: RunRecord,
     /// Images that were scored.
     pub scored: usize,
-    /// SHA-256 of which images were scored.
+    /// SHA-256 of which images were scored, and of the content of their files.
     pub scored_sha256: String,
     /// Images that failed the last time.
     pub failed: Vec<FailedImage>,
@@ -95,8 +95,11 @@ impl Evaluation {
         bootstrap: Bootstrap,
     ) -> Result<(Self, Score)> {
         let mut digest = Sha256::new();
-        for index in (0..dataset.samples.len()).filter(|&index| journal.is_done(index)) {
-            digest.update((index as u64).to_le_bytes());
+        for index in 0..dataset.samples.len() {
+            for file in journal.files(index).unwrap_or_default() {
+                digest.update((index as u64).to_le_bytes());
+                digest.update(file);
+            }
         }
         let score = T::score(dataset, journal, &bootstrap)?;
         let evaluation = Self {

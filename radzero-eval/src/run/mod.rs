@@ -1,18 +1,22 @@
 //! The loop over a data set's images: read, compare, observe, journal.
 //!
-//! Sentences are encoded once. Images are taken one by one, and what is kept of each is a line of the [`journal`]: memory does
-//! not grow with their number, and an interrupted run goes on where it stopped. An image that cannot be read or does not fit
-//! its ground truth is reported and skipped; it is tried again the next time.
+//! Sentences are encoded once. Images are taken one by one, the next ones read meanwhile ([`ahead`]), and what is kept of each
+//! is a line of the [`journal`]: memory does not grow with their number, and an interrupted run goes on where it stopped, if
+//! the files are still those of the journal ([`content`]). An image that cannot be read or does not fit its ground truth is
+//! reported and skipped; it is tried again the next time.
 
+mod ahead;
+mod content;
 pub mod journal;
 pub mod model;
 pub mod record;
 
 use std::time::{Duration, Instant};
 
+use self::ahead::{Read, ahead};
 use self::journal::Journal;
 use self::model::{Model, Similarity};
-use crate::datasets::{Dataset, Sample};
+use crate::datasets::Dataset;
 use crate::error::{Error, Result};
 use crate::metrics::Undefined;
 use crate::tasks::Task;
@@ -57,8 +61,8 @@ pub struct Outcome {
 /// Runs what `journal` does not hold yet.
 ///
 /// # Errors
-/// [`Error::Missing`] if no image is there at all, [`Error::Library`] for sentences that cannot be encoded, [`Error::Io`] if the
-/// journal cannot be written.
+/// [`Error::OtherRun`] if a file of an image in the journal has changed, [`Error::Missing`] if no image is there at all,
+/// [`Error::Library`] for sentences that cannot be encoded, [`Error::Io`] if the journal cannot be written.
 pub fn run<T: Task, M: Model>(
     dataset: &Dataset<T::Truth>,
     model: &M,
@@ -66,6 +70,7 @@ pub fn run<T: Task, M: Model>(
     watch: &mut impl Watch,
 ) -> Result<Outcome> {
     let mut outcome = Outcome::default();
+    content::unchanged::<T>(dataset, journal)?;
     let left: Vec<usize> = (0..dataset.samples.len()).filter(|&index| !journal.is_done(index)).collect();
     let Some(first) = left.first() else { return Ok(outcome) };
     if !left.iter().any(|&index| dataset.samples[index].path.exists()) {
@@ -75,16 +80,25 @@ pub fn run<T: Task, M: Model>(
     }
     let mut task = T::default();
     let prompts = model.prompts(&dataset.prompts)?;
-    for index in left {
+    let start = Instant::now();
+    ahead::<T, _>(dataset, &left, |index, read| {
         let sample = &dataset.samples[index];
-        let start = Instant::now();
         let mut model_time = Duration::ZERO;
-        match observe(&mut task, dataset, sample, model, &prompts, &mut model_time) {
-            Ok(row) => {
-                journal.write(index, &sample.id, &row)?;
+        let observed = read.and_then(|Read { radiograph, files }| {
+            let asked = T::prompts(&sample.truth, prompts.len());
+            let asked: Vec<M::Prompt> = asked.iter().map(|&index| prompts[index].clone()).collect();
+            let start = Instant::now();
+            let found = model.compare(&radiograph, &asked)?;
+            model_time = start.elapsed();
+            check(&found, asked.len())?;
+            Ok((task.observe(&sample.truth, &radiograph, &found)?, files))
+        });
+        match observed {
+            Ok((row, files)) => {
+                journal.write(index, &sample.id, files, &row)?;
                 outcome.progress.done += 1;
                 outcome.progress.model += model_time;
-                outcome.progress.total += start.elapsed();
+                outcome.progress.total = start.elapsed();
                 watch.done(&outcome.progress);
             }
             Err(error) => {
@@ -92,26 +106,9 @@ pub fn run<T: Task, M: Model>(
                 outcome.failed.push(FailedImage { image: sample.id.clone(), error: with_causes(&error) });
             }
         }
-    }
+        Ok(())
+    })?;
     Ok(outcome)
-}
-
-fn observe<T: Task, M: Model>(
-    task: &mut T,
-    dataset: &Dataset<T::Truth>,
-    sample: &Sample<T::Truth>,
-    model: &M,
-    prompts: &[M::Prompt],
-    model_time: &mut Duration,
-) -> Result<T::Row> {
-    let radiograph = dataset.read(sample)?;
-    let asked: Vec<M::Prompt> =
-        T::prompts(&sample.truth, prompts.len()).iter().map(|&index| prompts[index].clone()).collect();
-    let start = Instant::now();
-    let found = model.compare(&radiograph, &asked)?;
-    *model_time = start.elapsed();
-    check(&found, asked.len())?;
-    task.observe(&sample.truth, &radiograph, &found)
 }
 
 /// One answer a sentence, each with a logit that is a number.

@@ -51,7 +51,7 @@ impl RunRecord {
     #[must_use]
     pub fn new<T: Task>(dataset: &Dataset<T::Truth>, model: ModelRecord) -> Self {
         Self {
-            format: 1,
+            format: 2,
             task: T::KIND,
             dataset: dataset.name.clone(),
             files: dataset.files.clone(),

@@ -49,19 +49,18 @@ impl Task for Classification {
 
     fn score(dataset: &Dataset<Labels>, journal: &Journal, bootstrap: &Bootstrap) -> Result<Score> {
         let classes = dataset.classes.len();
-        let mut samples: Vec<usize> = Vec::new();
-        let mut logits: Vec<f32> = Vec::new();
+        let mut rows: Vec<(usize, Vec<f32>)> = Vec::new();
         journal.rows(|sample, image, row: Row| {
             if row.logits.len() != classes {
                 return Err(Error::Truth(format!("{image}: {classes} logits expected, {} found", row.logits.len())));
             }
-            samples.push(sample);
-            logits.extend(row.logits);
+            rows.push((sample, row.logits));
             Ok(())
         })?;
-        let label = |image: usize, class: usize| dataset.samples[samples[image]].truth[class];
-        let score = |image: usize, class: usize| f64::from(logits[image * classes + class]);
-        let images = samples.len();
+        rows.sort_unstable_by_key(|(sample, _)| *sample);
+        let label = |image: usize, class: usize| dataset.samples[rows[image].0].truth[class];
+        let score = |image: usize, class: usize| f64::from(rows[image].1[class]);
+        let images = rows.len();
         let rankings = ClassRankings::new(images, classes, |image, class| (score(image, class), label(image, class)));
 
         let all = |weights: Option<&[u32]>| {
@@ -111,7 +110,7 @@ impl Task for Classification {
         let cases = cases.map(|(class, image, rank)| {
             let caption =
                 format!("logit {:.3}, above {:.1} % of the negative images", score(image, class), 100.0 * rank);
-            (rank, Case { sample: samples[image], prompt: class, caption, threshold: 0.5 })
+            (rank, Case { sample: rows[image].0, prompt: class, caption, threshold: 0.5 })
         });
         let (best, worst) = best_and_worst(cases.collect(), |case| case.sample);
         let curves = curves(dataset, &rankings, &class_scores);

@@ -73,6 +73,7 @@ impl Task for Grounding {
             rows.push((sample, row.points));
             Ok(())
         })?;
+        rows.sort_unstable_by_key(|(sample, _)| *sample);
         let targets = |sample: usize| &dataset.samples[sample].truth;
         let play = |weights: Option<&[u32]>| {
             let mut game = PointingGame::new(classes);

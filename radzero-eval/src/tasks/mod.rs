@@ -5,6 +5,7 @@ pub mod grounding;
 pub mod segmentation;
 
 use std::fmt;
+use std::path::Path;
 
 use radzero_core::Radiograph;
 use serde::de::DeserializeOwned;
@@ -48,12 +49,17 @@ pub trait Task: Default {
     /// Which.
     const KIND: TaskKind;
     /// The ground truth of an image.
-    type Truth;
+    type Truth: Sync;
     /// What is kept of an image.
     type Row: Serialize + DeserializeOwned;
 
     /// Indices of the sentences that an image is compared with, of so many.
     fn prompts(truth: &Self::Truth, prompts: usize) -> Vec<usize>;
+
+    /// The files, besides the image, that the ground truth is read from when its image is done.
+    fn files(_: &Self::Truth) -> Vec<&Path> {
+        Vec::new()
+    }
 
     /// Takes from the comparisons what the score needs.
     ///
@@ -66,7 +72,8 @@ pub trait Task: Default {
         found: &[S],
     ) -> Result<Self::Row>;
 
-    /// Scores the rows of the journal.
+    /// Scores the rows of the journal, taken in the order of the samples: which draw an image belongs to must not depend on
+    /// when it was done.
     ///
     /// # Errors
     /// Those of reading the journal.

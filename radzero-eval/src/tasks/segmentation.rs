@@ -3,6 +3,8 @@
 //! Measures: mean Dice of the positive images at the best threshold, that threshold, specificity there, AUROC of pixels and
 //! of images.
 
+use std::path::Path;
+
 use radzero_core::Radiograph;
 use serde::{Deserialize, Serialize};
 
@@ -64,6 +66,10 @@ impl Task for Segmentation {
         vec![0]
     }
 
+    fn files(truth: &Regions) -> Vec<&Path> {
+        truth.files()
+    }
+
     fn observe<S: Similarity>(&mut self, truth: &Regions, radiograph: &Radiograph, found: &[S]) -> Result<Row> {
         let mask = truth.mask(radiograph.width(), radiograph.height())?;
         let found = found.first().ok_or(Error::ModelValue(Undefined::NoSample))?;
@@ -83,6 +89,7 @@ impl Task for Segmentation {
             images.push(Image { sample, logit: f64::from(row.logit), dice, clear_from });
             Ok(())
         })?;
+        images.sort_unstable_by_key(|image| image.sample);
         let count = images.len();
         let ranking = Ranking::new(images.iter().map(|image| (image.logit, image.dice.is_some())));
         let measure = |weights: Option<&[u32]>| -> [Value; 4] {
@@ -101,7 +108,7 @@ impl Task for Segmentation {
             .collect();
 
         let exact = pixels.auroc();
-        let replicates = pixel_replicates(journal, bootstrap, count)?;
+        let replicates = pixel_replicates(journal, bootstrap, &images)?;
         let value = exact.map(|pixels| pixels.value);
         let mut pixel = measured("pixel AUROC", &dataset.classes[0], value, &replicates, count);
         pixel.bound = exact.ok().map(|pixels| pixels.bound);
@@ -150,18 +157,17 @@ fn negatives(images: &[Image], weight: impl Fn(usize) -> u32) -> impl Iterator<I
 }
 
 /// The pixels' AUROC in each resample. One pass over the journal: each image is added to every resample's histogram.
-fn pixel_replicates(journal: &Journal, bootstrap: &Bootstrap, images: usize) -> Result<Vec<Value>> {
-    let weights = bootstrap.replicate(images, <[u32]>::to_vec);
+fn pixel_replicates(journal: &Journal, bootstrap: &Bootstrap, images: &[Image]) -> Result<Vec<Value>> {
+    let weights = bootstrap.replicate(images.len(), <[u32]>::to_vec);
     let mut histograms = vec![PixelHistogram::coarse(COARSER); weights.len()];
-    let mut index = 0;
-    journal.rows(|_, _, row: Row| {
-        let image = row.histogram().coarse(COARSER);
+    journal.rows(|sample, _, row: Row| {
+        let pixels = row.histogram().coarse(COARSER);
+        let index = images.partition_point(|image| image.sample < sample);
         for (histogram, weights) in histograms.iter_mut().zip(&weights) {
             if weights[index] > 0 {
-                histogram.add(&image, weights[index]);
+                histogram.add(&pixels, weights[index]);
             }
         }
-        index += 1;
         Ok(())
     })?;
     Ok(histograms.iter().map(|histogram| histogram.auroc().map(|pixels| pixels.value)).collect())
