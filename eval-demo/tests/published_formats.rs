@@ -10,49 +10,66 @@ use common::{Fake, evaluate, lay_out};
 use radzero_core::radiograph::IntensityPolicy;
 use radzero_eval::datasets::{Dataset, chestxdet10, chestxray14, chexpert, ms_cxr, openi, padchest, plain, rsna, siim};
 use radzero_eval::metrics::bootstrap::Bootstrap;
-use radzero_eval::report::result::{Evaluation, Measure};
+use radzero_eval::report::result::Evaluation;
 use radzero_eval::tasks::{Classification, Grounding, Segmentation, Task};
 use radzero_eval_demo::classes::{CHESTXDET10, CHESTXRAY14, CHEXPERT, Class, KINDS, OPENI, RSNA, SIIM};
-use radzero_eval_demo::direct::{self, DirectScore};
+use radzero_eval_demo::direct::{self, Direct};
 use radzero_eval_demo::ellipses::drawings;
 
 const DRAWINGS: u32 = 60;
+const DRAWS: u32 = 50;
+const SEED: u64 = 1;
 
 fn scored<T: Task>(dataset: &Dataset<T::Truth>) -> Evaluation {
     let folder = tempfile::tempdir().unwrap();
     let (record, journal, outcome, told) = evaluate::<T>(dataset, &Fake::default(), folder.path()).unwrap();
     assert!(outcome.failed.is_empty(), "{:?}", outcome.failed);
     assert_eq!(told.done, dataset.samples.len());
-    let bootstrap = Bootstrap { resamples: 50, seed: 1 };
+    let bootstrap = Bootstrap { resamples: DRAWS, seed: SEED };
     let (evaluation, score) = Evaluation::new::<T>(dataset, record, &journal, &outcome, bootstrap).unwrap();
     assert_eq!(score.images, dataset.samples.len());
-    let whole = evaluation.measures.iter().filter(|measure| measure.value.is_some());
-    for measure in whole {
-        let interval = measure.interval.unwrap_or_else(|| panic!("{measure:?}"));
-        assert!(interval.low <= interval.high, "{measure:?}");
-    }
     evaluation
 }
 
+/// Values and intervals are those of the direct computation, and most of them say something.
 #[track_caller]
-fn same(evaluation: &Evaluation, expected: &[DirectScore]) {
-    let all: Vec<&Measure> =
-        evaluation.measures.iter().chain(evaluation.classes.iter().flat_map(|class| &class.measures)).collect();
+fn same(evaluation: &Evaluation, expected: &Direct) {
+    let set = &evaluation.run.dataset;
+    let all = || evaluation.measures.iter().chain(evaluation.classes.iter().flat_map(|class| &class.measures));
+    let find = |name: &str, of: &str| {
+        let found = all().find(|found| found.name == name && found.of == of);
+        found.unwrap_or_else(|| panic!("{name} of {of} is missing in {set}"))
+    };
+    let scores = expected.scores();
     let mut defined = 0;
-    for score in expected {
-        let found = all.iter().find(|found| found.name == score.name && found.of == score.of);
-        let found = found.unwrap_or_else(|| panic!("{score:?} is missing in {}", evaluation.run.dataset));
+    for score in &scores {
+        let found = find(score.name, &score.of);
         match (found.value, score.value) {
             (Some(value), Some(expected)) => {
                 let tolerance = found.bound.unwrap_or(0.0) + 1e-9;
-                assert!((value - expected).abs() <= tolerance, "{}: {value} {score:?}", evaluation.run.dataset);
+                assert!((value - expected).abs() <= tolerance, "{set}: {value} {score:?}");
                 defined += 1;
             }
             (None, None) => assert!(found.undefined.is_some()),
-            _ => panic!("{}: {found:?} {score:?}", evaluation.run.dataset),
+            _ => panic!("{set}: {found:?} {score:?}"),
         }
     }
-    assert!(defined > 1, "{}", evaluation.run.dataset);
+    assert!(defined > 1, "{set}");
+    assert_eq!(all().count(), scores.len(), "{set}: every measure is held against one");
+    let mut wide = 0;
+    for interval in expected.intervals(DRAWS.into(), SEED) {
+        let found = find(interval.name, &interval.of);
+        match (found.interval, interval.ends) {
+            (Some(found), Some((low, high))) => {
+                let close = (found.low - low).abs() <= 1e-9 && (found.high - high).abs() <= 1e-9;
+                assert!(close, "{set}: {found:?} {interval:?}");
+                wide += usize::from(high > low);
+            }
+            (None, None) => {}
+            _ => panic!("{set}: {found:?} {interval:?}"),
+        }
+    }
+    assert!(2 * wide > defined, "{set}: {wide} intervals of {defined} are wider than a point");
 }
 
 fn laid_out(test: impl FnOnce(&Path, &[radzero_eval_demo::Drawn])) {
@@ -75,7 +92,8 @@ fn classification() {
         ] {
             let dataset = dataset.unwrap();
             assert_eq!(dataset.policy, IntensityPolicy::MinMax, "{}", dataset.name);
-            let expected = direct::classification(&Fake::default(), drawn, root, classes, dataset.policy).unwrap();
+            let direct = if dataset.groups.is_empty() { direct::classification } else { direct::long_tailed };
+            let expected = direct(&Fake::default(), drawn, root, classes, dataset.policy).unwrap();
             same(&scored::<Classification>(&dataset), &expected);
         }
         let dataset = plain::classification(&root.join("plain.csv"), root).unwrap();

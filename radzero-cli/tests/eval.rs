@@ -98,7 +98,10 @@ fn a_run_writes_its_results_and_goes_on_where_it_stopped() {
     assert_eq!(found.run.model.provider, "CPUExecutionProvider");
     assert_eq!((found.run.model.precision.as_str(), found.run.model.geometry.as_str()), ("fp32", "stretch"));
     let siim = (SIIM, "There is Pneumothorax", "Pneumothorax");
-    same(&found, &direct::segmentation(&model, &site.drawn, &site.data(), siim, false, found.run.intensity).unwrap());
+    same(
+        &found,
+        &direct::segmentation(&model, &site.drawn, &site.data(), siim, false, found.run.intensity).unwrap().scores(),
+    );
     assert_eq!(fs::read_to_string(out.join("result.md")).unwrap(), stdout);
     let page = fs::read_to_string(out.join("report.html")).unwrap();
     for picture in page.split("src=\"").skip(1).map(|rest| rest.split('"').next().unwrap()) {
@@ -128,7 +131,10 @@ fn images_that_fail_are_reported_and_the_rest_is_scored() {
     let found = result(&site.out("chexpert"));
     let seen: Vec<Drawn> = site.drawn.iter().filter(|drawn| drawn.name != "case-002").cloned().collect();
     let model = site.exported.open();
-    same(&found, &direct::classification(&model, &seen, &site.data(), &CHEXPERT, found.run.intensity).unwrap());
+    same(
+        &found,
+        &direct::classification(&model, &seen, &site.data(), &CHEXPERT, found.run.intensity).unwrap().scores(),
+    );
 
     let compared = radzero(&[
         "compare",
