@@ -164,6 +164,14 @@ def overlap():
     sizes = [image(7, 5, 0.3, 2.0), image(3, 11, 0.0, 0.0), image(1, 1, 1.0, 0.0), image(6, 6, 0.2, 3.0)]
     saturated = [(np.float32([[0, 1, 0, 1], [1, 1, 0, 0]]), np.array([[0, 1, 0, 0], [1, 1, 0, 0]], bool))]
     saturated.append((np.float32([[0, 0, 0, 0], [0, 0, 0, 0]]), np.zeros((2, 4), bool)))
+    # Positive images up to 0.95 and negative ones up to 0.3 ... 0.8: some are clear of the best threshold and some are not.
+    apart = np.random.default_rng(20250418)
+    weak = []
+    for mask in [apart.random((9, 8)) < 0.3 for _ in range(3)]:
+        weak.append((np.where(mask, apart.uniform(0.45, 0.95, mask.shape), apart.uniform(0.05, 0.5, mask.shape)), mask))
+    for greatest in [0.3, 0.4, 0.45, 0.5, 0.6, 0.7, 0.8]:
+        weak.append((apart.uniform(0.05, 1.0, (6, 11)) * greatest, np.zeros((6, 11), bool)))
+    weak = [(one.astype(np.float32), mask) for one, mask in weak]
     levels = np.float32(np.arange(101) * 0.01)
     at_thresholds = [(levels[None], random.random((1, 101)) < 0.5), (levels[None, ::-1], np.zeros((1, 101), bool))]
     return [
@@ -174,6 +182,7 @@ def overlap():
         overlap_case("all masks empty", *split([image(4, 4, 0.0, 0.0)] * 2)),
         overlap_case("all masks full", *split([image(4, 4, 1.0, 0.0)] * 2)),
         overlap_case("one image", *split([image(5, 4, 0.4, 1.0)])),
+        overlap_case("weak negatives", *split(weak)),
     ]
 
 
