@@ -1,12 +1,12 @@
 //! Image files: kind by content, size before allocation, Pillow's `convert("RGB")` for 8-bit samples.
 
 use std::io::Cursor;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use image::metadata::Orientation;
 use image::{DynamicImage, GrayImage, ImageDecoder as _, ImageError, ImageFormat, RgbImage};
 use zune_jpeg::zune_core::colorspace::ColorSpace;
 
+use super::guard::guarded;
 use super::options::ReadOptions;
 use super::{MAX_SIDE, Origin, Radiograph, Warning, check_size, jpeg, kind, memory};
 use crate::error::{Error, ErrorKind, Result};
@@ -25,10 +25,7 @@ pub(super) fn decode(bytes: &[u8], options: &ReadOptions) -> Result<Radiograph> 
         Err(_) if bytes.is_empty() => return Err(fail("PNG, JPEG or DICOM expected, an empty file found")),
         Err(_) => return Err(fail("PNG, JPEG or DICOM expected, something else found")),
     };
-    // The decoders are other people's code, and files come from anywhere: what they did not think of must not end the
-    // process. Nothing they could leave half done is used afterwards.
-    let picture = catch_unwind(AssertUnwindSafe(|| decoder(bytes)))
-        .unwrap_or_else(|_| Err(fail("the image cannot be read: its decoder gave up")))?;
+    let picture = guarded("the image cannot be read: its decoder gave up", || decoder(bytes))?;
     let Picture { mut image, orientation } = picture;
     let mut warnings = Vec::new();
     if orientation != Orientation::NoTransforms {

@@ -8,7 +8,7 @@ use image::DynamicImage;
 use ndarray::{Array2, Array3, ArrayView2};
 use serde::{Deserialize, Serialize};
 
-use super::{Radiograph, image_file, memory};
+use super::{Radiograph, guard, image_file, memory};
 use crate::error::{Error, ErrorKind, Result};
 
 /// Which rule makes 8-bit levels of stored samples.
@@ -104,7 +104,7 @@ impl ReadOptions {
     /// [`ErrorKind::Image`] if it is none of these, damaged, of an unsupported kind, empty, or beyond
     /// [`MAX_SIDE`](super::MAX_SIDE) or [`MAX_PIXELS`](super::MAX_PIXELS).
     pub fn read_bytes(&self, bytes: &[u8]) -> Result<Radiograph> {
-        image_file::decode(bytes, self)
+        guard::guarded("the image cannot be read: it is damaged", || image_file::decode(bytes, self))
     }
 
     /// Takes a decoded image: 8-bit samples as they are (alpha is dropped, not blended), 16-bit gray from least to greatest,
@@ -148,7 +148,9 @@ impl ReadOptions {
     /// [`ErrorKind::Image`] as [`ReadOptions::read_bytes`].
     #[cfg(feature = "dicom")]
     pub fn read_dicom(&self, object: &dicom_object::InMemDicomObject, transfer_syntax: &str) -> Result<Radiograph> {
-        super::dicom::decode_object(object, transfer_syntax, self)
+        guard::guarded("the image cannot be read: it is damaged", || {
+            super::dicom::decode_object(object, transfer_syntax, self)
+        })
     }
 }
 

@@ -55,12 +55,11 @@ fn native(bytes: &[u8], layout: &Layout) -> Vec<u8> {
         (Photometric::Ybr422, _) => {
             bytes.iter().enumerate().filter(|(index, _)| index & 2 == 0).map(|(_, &y)| y).collect()
         }
-        (Photometric::Ybr, true) => bytes[..pixels].to_vec(),
+        (Photometric::Ybr, true) => bytes.iter().take(pixels).copied().collect(),
         (Photometric::Ybr, false) => bytes.iter().step_by(3).copied().collect(),
         (_, true) => {
-            let (red, rest) = bytes.split_at(pixels);
-            let (green, blue) = rest.split_at(pixels);
-            red.iter().zip(green).zip(blue).map(|((&red, &green), &blue)| luminance([red, green, blue])).collect()
+            let plane = |index: usize| bytes.iter().skip(index * pixels).take(pixels);
+            plane(0).zip(plane(1)).zip(plane(2)).map(|((&red, &green), &blue)| luminance([red, green, blue])).collect()
         }
         (_, false) => bytes.as_chunks().0.iter().copied().map(luminance).collect(),
     }
@@ -98,10 +97,9 @@ fn palette(
     // Entries of more than 8 bits: the high byte, as for 16-bit colour images.
     let wide = [&red, &green, &blue].into_iter().any(|lut| lut.greatest() > 255);
     let level = |entry: u16| if wide { (entry >> 8) as u8 } else { entry as u8 };
-    let patterns = 1_u32 << layout.bits_allocated;
-    let table: Vec<u8> = (0..patterns)
+    let table: Vec<u8> = (0..samples.patterns())
         .map(|raw| {
-            let value = layout.value(raw);
+            let value = layout.value(raw as u32);
             luminance([level(red.entry(value)), level(green.entry(value)), level(blue.entry(value))])
         })
         .collect();

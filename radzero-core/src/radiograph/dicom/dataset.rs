@@ -4,7 +4,6 @@
 //! nesting costs memory.
 
 use std::io::Cursor;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use dicom_core::header::Header as _;
 use dicom_core::value::{DataSetSequence, PrimitiveValue, Value};
@@ -20,6 +19,7 @@ use dicom_transfer_syntax_registry::entries::{
 
 use super::fail;
 use crate::error::{Error, Result};
+use crate::radiograph::guard::guarded;
 use crate::radiograph::kind::Encoding;
 
 /// Longest value read: a LUT of 65,536 entries of 16 bits, and as much again.
@@ -105,16 +105,16 @@ impl<'a> Pixels<'a> {
 
 type DataSet<'a> = (InMemDicomObject, Option<Pixels<'a>>);
 
+const DAMAGED: &str = "the DICOM file is damaged: its data set cannot be parsed";
+
 fn damaged() -> Error {
     // The parser's own message may quote attribute values, so it is not passed on.
-    fail("the DICOM file is damaged: its data set cannot be parsed")
+    fail(DAMAGED)
 }
 
 /// Reads the `wanted` attributes of a data set, and finds its pixel data.
 pub(super) fn read<'a>(data: &'a [u8], encoding: Encoding, wanted: &[Tag]) -> Result<DataSet<'a>> {
-    // The parser is other people's code, and files come from anywhere: what it did not think of must not end the process.
-    // Nothing it could leave half done is used afterwards.
-    catch_unwind(AssertUnwindSafe(|| parse(data, encoding, wanted))).unwrap_or_else(|_| Err(damaged()))
+    guarded(DAMAGED, || parse(data, encoding, wanted))
 }
 
 fn parse<'a>(data: &'a [u8], encoding: Encoding, wanted: &[Tag]) -> Result<DataSet<'a>> {

@@ -8,6 +8,7 @@ use dicom_dictionary_std::tags;
 use super::attributes::text;
 use super::{dataset, header};
 use crate::error::Result;
+use crate::radiograph::guard::guarded;
 
 const WANTED: [(Tag, &str); 11] = [
     (tags::PATIENT_NAME, "patient_name"),
@@ -46,6 +47,10 @@ impl fmt::Debug for Identifiers {
 /// # Errors
 /// [`ErrorKind::Image`](crate::ErrorKind::Image) if the content is no DICOM file or damaged.
 pub fn identifiers(bytes: &[u8]) -> Result<Identifiers> {
+    guarded("the identifiers cannot be read: the file is damaged", || read(bytes))
+}
+
+fn read(bytes: &[u8]) -> Result<Identifiers> {
     let header = header::read(bytes, &mut Vec::new())?;
     let data = header.data_set(bytes)?;
     let (object, _) = dataset::read(&data, header.encoding, &WANTED.map(|(tag, _)| tag))?;

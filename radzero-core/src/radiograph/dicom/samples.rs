@@ -16,17 +16,29 @@ pub(super) enum Samples<'a> {
 }
 
 impl Samples<'_> {
-    /// Which of the 256 or 65,536 bit patterns occur.
-    pub(super) fn present(&self) -> Vec<bool> {
+    /// How many bit patterns a sample may have.
+    pub(super) fn patterns(&self) -> usize {
         match self {
-            Self::Bytes(bytes) => present(bytes, 1 << 8, |&byte| byte.into()),
-            Self::LittleEndian(bytes) => present(bytes.as_chunks().0, 1 << 16, |&pair| u16::from_le_bytes(pair).into()),
-            Self::BigEndian(bytes) => present(bytes.as_chunks().0, 1 << 16, |&pair| u16::from_be_bytes(pair).into()),
-            Self::Words(words) => present(words, 1 << 16, |&word| word.into()),
+            Self::Bytes(_) => 1 << 8,
+            Self::LittleEndian(_) | Self::BigEndian(_) | Self::Words(_) => 1 << 16,
         }
     }
 
-    /// The table's entry for each sample. The table has an entry for every bit pattern, the result one for every sample.
+    /// Which of the 256 or 65,536 bit patterns occur.
+    pub(super) fn present(&self) -> Vec<bool> {
+        let patterns = self.patterns();
+        match self {
+            Self::Bytes(bytes) => present(bytes, patterns, |&byte| byte.into()),
+            Self::LittleEndian(bytes) => {
+                present(bytes.as_chunks().0, patterns, |&pair| u16::from_le_bytes(pair).into())
+            }
+            Self::BigEndian(bytes) => present(bytes.as_chunks().0, patterns, |&pair| u16::from_be_bytes(pair).into()),
+            Self::Words(words) => present(words, patterns, |&word| word.into()),
+        }
+    }
+
+    /// The table's entry for each sample. The table has an entry for each of the [`Samples::patterns`], the result one for
+    /// every sample.
     pub(super) fn map(&self, table: &[u8]) -> Vec<u8> {
         match self {
             Self::Bytes(bytes) => map(bytes, table, |&byte| byte.into()),

@@ -68,6 +68,7 @@ fn components(stream: &[u8], expected: &Expected) -> Result<Vec<Component>> {
             if component.bits > 16 || (horizontal, vertical) != (1, 1) {
                 return Err(broken("JPEG 2000 of more than 16 bits or with subsampling is not supported"));
             }
+            expected.check_depth(component.bits)?;
             Ok(component)
         })
         .collect()

@@ -4,11 +4,10 @@ mod jpeg;
 mod jpeg2000;
 mod rle;
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
-
 use super::fail;
 use crate::error::{Error, Result};
 use crate::radiograph::TransferSyntax;
+use crate::radiograph::guard::guarded;
 
 /// What the data set says of a frame; a codestream must agree before anything is allocated for it.
 #[derive(Debug, Clone, Copy)]
@@ -31,6 +30,17 @@ impl Expected {
         )))
     }
 
+    /// A codestream of more bits than its samples are allocated contradicts the data set.
+    fn check_depth(&self, bits: u32) -> Result<()> {
+        if bits <= self.bits_allocated {
+            return Ok(());
+        }
+        Err(broken(format!(
+            "a codestream of at most {} bits a sample expected from the data set, {bits} found",
+            self.bits_allocated
+        )))
+    }
+
     fn pixels(&self) -> usize {
         self.rows * self.columns
     }
@@ -44,6 +54,16 @@ pub(super) enum Plane {
 }
 
 impl Plane {
+    /// Samples of 8 bits as bytes, whichever way their decoder holds them: a sign carried on upwards is no part of them.
+    fn fitted(self, bits_allocated: u32) -> Self {
+        match self {
+            Self::Words(words) if bits_allocated == 8 => {
+                Self::Bytes(words.into_iter().map(|word| word as u8).collect())
+            }
+            plane => plane,
+        }
+    }
+
     fn len(&self) -> usize {
         match self {
             Self::Bytes(samples) => samples.len(),
@@ -81,14 +101,12 @@ pub(super) fn decode(syntax: TransferSyntax, stream: &[u8], expected: &Expected)
             return Err(fail("the pixel data is encapsulated although its transfer syntax is uncompressed"));
         }
     };
-    // Decoders of other crates may panic on a codestream that their authors did not think of. Nothing they could leave
-    // half done is used afterwards.
-    let decoded = catch_unwind(AssertUnwindSafe(|| decoder(stream, expected)))
-        .unwrap_or_else(|_| Err(broken("the decoder gave up on the codestream")))?;
+    let mut decoded = guarded("the decoder gave up on the codestream", || decoder(stream, expected))?;
     if decoded.planes.len() != expected.components
         || decoded.planes.iter().any(|plane| plane.len() != expected.pixels())
     {
         return Err(broken("the decoder returned another number of samples than the image has"));
     }
+    decoded.planes = decoded.planes.into_iter().map(|plane| plane.fitted(expected.bits_allocated)).collect();
     Ok(decoded)
 }

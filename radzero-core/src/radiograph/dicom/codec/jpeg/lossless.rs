@@ -10,6 +10,15 @@ fn damaged() -> Error {
     broken("the lossless JPEG codestream is damaged")
 }
 
+/// What a sample may be, before the point transform is undone.
+#[derive(Clone, Copy)]
+struct Range {
+    /// The first prediction.
+    middle: i32,
+    /// The frame's precision. Sums of a proper codestream stay within it; those of a damaged one are cut.
+    mask: i32,
+}
+
 /// One plane of rows x columns a component.
 pub(super) fn decode(mut segments: Segments<'_>) -> Result<Vec<Vec<u16>>> {
     let frame = segments.frame.clone();
@@ -41,7 +50,8 @@ fn decode_scan(segments: &Segments<'_>, scan: &Scan<'_>) -> Result<Vec<Vec<u16>>
     if !(1..=7).contains(&predictor) || shift >= u32::from(segments.frame.precision) {
         return Err(damaged());
     }
-    let middle = 1_i32 << (u32::from(segments.frame.precision) - shift - 1);
+    let depth = u32::from(segments.frame.precision) - shift;
+    let range = Range { middle: 1 << (depth - 1), mask: (1 << depth) - 1 };
     // A restart interval is a whole number of rows (section H.1.1).
     let restart_rows = match segments.restart_interval {
         0 => usize::MAX,
@@ -59,9 +69,9 @@ fn decode_scan(segments: &Segments<'_>, scan: &Scan<'_>) -> Result<Vec<Vec<u16>>
         if let ([table], [plane]) = (&tables[..], &mut planes[..]) {
             let (above, line) = plane.split_at_mut(row * columns);
             let above = if first { &[][..] } else { &above[(row - 1) * columns..] };
-            decode_row(&mut bits, table, above, &mut line[..columns], predictor, middle).ok_or_else(damaged)?;
+            decode_row(&mut bits, table, above, &mut line[..columns], predictor, range).ok_or_else(damaged)?;
         } else {
-            decode_interleaved(&mut bits, &tables, &mut planes, (row, columns, first), predictor, middle)
+            decode_interleaved(&mut bits, &tables, &mut planes, (row, columns, first), predictor, range)
                 .ok_or_else(damaged)?;
         }
         if bits.overrun() {
@@ -82,12 +92,12 @@ fn decode_row(
     above: &[u16],
     line: &mut [u16],
     predictor: u8,
-    middle: i32,
+    range: Range,
 ) -> Option<()> {
-    let mut left = above.first().map_or(middle, |&sample| sample.into());
+    let mut left = above.first().map_or(range.middle, |&sample| sample.into());
     if above.is_empty() || predictor == 1 {
         for sample in line {
-            left = (left + difference(bits, table)?) & 0xFFFF;
+            left = (left + difference(bits, table)?) & range.mask;
             *sample = left as u16;
         }
         return Some(());
@@ -96,7 +106,7 @@ fn decode_row(
     for (index, (sample, &up)) in line.iter_mut().zip(above).enumerate() {
         let up = i32::from(up);
         let prediction = if index == 0 { up } else { predict(predictor, left, up, corner) };
-        left = (prediction + difference(bits, table)?) & 0xFFFF;
+        left = (prediction + difference(bits, table)?) & range.mask;
         *sample = left as u16;
         corner = up;
     }
@@ -109,13 +119,13 @@ fn decode_interleaved(
     planes: &mut [Vec<u16>],
     (row, columns, first): (usize, usize, bool),
     predictor: u8,
-    middle: i32,
+    range: Range,
 ) -> Option<()> {
     for column in 0..columns {
         let index = row * columns + column;
         for (table, plane) in tables.iter().zip(planes.iter_mut()) {
             let prediction = match (first, column) {
-                (true, 0) => middle,
+                (true, 0) => range.middle,
                 (true, _) => plane[index - 1].into(),
                 (false, 0) => plane[index - columns].into(),
                 (false, _) => {
@@ -123,7 +133,7 @@ fn decode_interleaved(
                     predict(predictor, neighbour(1), neighbour(columns), neighbour(columns + 1))
                 }
             };
-            plane[index] = (prediction + difference(bits, table)?) as u16;
+            plane[index] = ((prediction + difference(bits, table)?) & range.mask) as u16;
         }
     }
     Some(())

@@ -1,4 +1,5 @@
 //! JPEG as DICOM has it (ITU-T T.81): 8-bit DCT by `zune-jpeg`; 12-bit DCT and lossless here, as no kept crate has both.
+//! (`jpeg-decoder` reads lossless codestreams, but those with restart intervals wrongly and without an error: its issue 286.)
 //!
 //! Steps: frame header -> size check -> scan by scan -> planes.
 
@@ -16,6 +17,7 @@ use crate::radiograph::jpeg;
 pub(super) fn decode(stream: &[u8], expected: &Expected) -> Result<Decoded> {
     let frame = segments::frame_header(stream)?;
     expected.check(frame.columns, frame.rows, frame.components.len())?;
+    expected.check_depth(frame.precision.into())?;
     let planes = match (frame.process, frame.precision) {
         (Process::Sequential | Process::Progressive, 8) => dct8(stream, frame.components.len())?,
         (Process::Sequential, 12) => vec![Plane::Words(sequential::decode(Segments::new(stream)?)?)],

@@ -83,7 +83,8 @@ fn coefficients(
             (run, size) => {
                 index += usize::from(run);
                 let value = bits.extend(size.into());
-                *block.get_mut(usize::from(*ZIGZAG.get(index)?))? = value as f32 * f32::from(steps[index]);
+                let (&place, &step) = (ZIGZAG.get(index)?, steps.get(index)?);
+                *block.get_mut(usize::from(place))? = value as f32 * f32::from(step);
                 index += 1;
             }
         }
