@@ -21,7 +21,8 @@ fn benches(criterion: &mut Criterion) {
         group.bench_function(name, |bencher| {
             bencher.iter(|| {
                 let radiograph = Radiograph::from_bytes(&bytes).unwrap();
-                let geometry = Geometry::new(GeometryKind::Stretch, 518, radiograph.width(), radiograph.height());
+                let geometry =
+                    Geometry::new(GeometryKind::Stretch, 518, radiograph.width(), radiograph.height()).unwrap();
                 geometry.to_model(&radiograph, Resample::Bicubic)
             });
         });

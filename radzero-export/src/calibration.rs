@@ -36,9 +36,11 @@ pub(crate) fn read(
 }
 
 fn image(path: &PathBuf, preprocessing: &Preprocessing, dimensions: &Dimensions) -> Result<Array3<u8>, ExportError> {
-    let radiograph = Radiograph::open(path)
-        .map_err(|error| ExportError::Calibration { path: path.clone(), problem: error.to_string() })?;
+    let unusable =
+        |error: radzero_core::Error| ExportError::Calibration { path: path.clone(), problem: error.to_string() };
+    let radiograph = Radiograph::open(path).map_err(unusable)?;
     let geometry =
-        Geometry::new(preprocessing.geometry, dimensions.image_size, radiograph.width(), radiograph.height());
+        Geometry::new(preprocessing.geometry, dimensions.image_size, radiograph.width(), radiograph.height())
+            .map_err(unusable)?;
     Ok(geometry.to_model(&radiograph, preprocessing.resample))
 }

@@ -13,6 +13,7 @@ use serde::Deserialize;
 
 fn fit(radiograph: &Radiograph, size: usize) -> Array3<u8> {
     Geometry::new(GeometryKind::Stretch, size, radiograph.width(), radiograph.height())
+        .unwrap()
         .to_model(radiograph, Resample::Bicubic)
 }
 

@@ -11,7 +11,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     for path in std::io::stdin().lock().lines() {
         let start = Instant::now();
         let radiograph = Radiograph::open(path?)?;
-        let geometry = Geometry::new(GeometryKind::Stretch, 518, radiograph.width(), radiograph.height());
+        let geometry = Geometry::new(GeometryKind::Stretch, 518, radiograph.width(), radiograph.height())?;
         std::hint::black_box(geometry.to_model(&radiograph, Resample::Bicubic));
         let mut out = std::io::stdout().lock();
         writeln!(out, "{}", start.elapsed().as_nanos())?;

@@ -61,9 +61,9 @@ impl Square {
         Ok(args.size.map(|size| Self { kind: GeometryKind::Stretch, size: size.into() }))
     }
 
-    fn pixels(&self, radiograph: &Radiograph) -> Array3<u8> {
-        Geometry::new(self.kind, self.size, radiograph.width(), radiograph.height())
-            .to_model(radiograph, Resample::Bicubic)
+    fn pixels(&self, radiograph: &Radiograph) -> Result<Array3<u8>, Failure> {
+        let geometry = Geometry::new(self.kind, self.size, radiograph.width(), radiograph.height())?;
+        Ok(geometry.to_model(radiograph, Resample::Bicubic))
     }
 }
 
@@ -81,7 +81,7 @@ fn inspect(
     let paths = files.map_or(Ok(Vec::new()), |files| files.paths(path))?;
     let picture = paths.first().map(|path| path.as_path());
     if let (Some(picture), Some(square)) = (picture, square) {
-        let png = png(square.pixels(&radiograph), radiograph.is_gray())?;
+        let png = png(square.pixels(&radiograph)?, radiograph.is_gray())?;
         write_whole(picture, |mut file| file.write_all(&png))?;
     }
     let seen = Inspected { path, radiograph: &radiograph, picture, people };

@@ -262,7 +262,7 @@ impl RadZero {
     fn geometry(&self, radiograph: &Radiograph) -> Geometry {
         let manifest = self.manifest();
         let (kind, size) = (manifest.preprocessing.geometry, manifest.dimensions.image_size);
-        Geometry::new(kind, size, radiograph.width(), radiograph.height())
+        Geometry::of(kind, size, radiograph)
     }
 
     fn provenance(&self, radiograph: &Radiograph) -> Arc<Provenance> {

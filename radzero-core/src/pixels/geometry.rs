@@ -3,9 +3,10 @@
 use ndarray::{Array2, Array3, ArrayView2, Axis};
 
 use super::resample::{Line, resample_lines};
+use crate::error::{Error, ErrorKind, Result};
 use crate::manifest::{GeometryKind, Resample};
 use crate::map::{Outline, Span, upsample};
-use crate::radiograph::{Levels, Radiograph};
+use crate::radiograph::{Levels, MAX_SIDE, Radiograph};
 
 /// The mapping between the pixels of one radiograph and the model's square.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,10 +18,25 @@ pub struct Geometry {
 }
 
 impl Geometry {
-    /// The mapping for a radiograph of `width` x `height` pixels (not 0) and a square of `size` pixels a side.
-    #[must_use]
-    pub fn new(kind: GeometryKind, size: usize, width: usize, height: usize) -> Self {
-        Self { kind, width, height, size }
+    /// The mapping for a radiograph of `width` x `height` pixels and a square of `size` pixels a side.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Argument`] if one of them is 0, or above [`MAX_SIDE`].
+    pub fn new(kind: GeometryKind, size: usize, width: usize, height: usize) -> Result<Self> {
+        if [size, width, height].iter().all(|side| (1..=MAX_SIDE).contains(side)) {
+            return Ok(Self { kind, width, height, size });
+        }
+        Err(Error::new(
+            ErrorKind::Argument,
+            format!(
+                "sides of 1 to {MAX_SIDE} pixels expected, an image of {width} x {height} and a square of {size} found"
+            ),
+        ))
+    }
+
+    /// The mapping for `radiograph`, which is within the limits; so must `size` be.
+    pub(crate) fn of(kind: GeometryKind, size: usize, radiograph: &Radiograph) -> Self {
+        Self { kind, width: radiograph.width(), height: radiograph.height(), size }
     }
 
     /// How the radiograph is fitted to the square.
@@ -42,10 +58,11 @@ impl Geometry {
     }
 
     /// The radiograph as the model sees it: \[3, S, S\], 8-bit, equal to Pillow's `resize(..., BICUBIC)` after or before what
-    /// the [kind](GeometryKind) does.
+    /// the [kind](GeometryKind) does. A radiograph of another size is fitted by its own.
     pub fn to_model(&self, radiograph: &Radiograph, kernel: Resample) -> Array3<u8> {
         let Resample::Bicubic = kernel;
-        let (rows, columns) = (self.line(self.height, self.width), self.line(self.width, self.height));
+        let (height, width) = (radiograph.height(), radiograph.width());
+        let (rows, columns) = (self.line(height, width), self.line(width, height));
         let fit = |plane: ArrayView2<'_, u8>| resample_lines(plane, &rows, &columns);
         let mut pixels = Array3::zeros((3, self.size, self.size));
         match radiograph.levels() {
@@ -71,7 +88,7 @@ impl Geometry {
                 Line { before: (side - length) / 2, padded: side, output: self.size, window: 0..self.size }
             }
             GeometryKind::CropSquare => {
-                let output = self.size * length / length.min(other).max(1);
+                let output = self.size * length / length.min(other);
                 let start = (output - self.size) / 2;
                 Line { before: 0, padded: length, output, window: start..start + self.size }
             }
@@ -148,7 +165,7 @@ mod tests {
                 1 => Radiograph::from_gray(planes.index_axis(Axis(0), 0).to_owned()).unwrap(),
                 _ => Radiograph::from_rgb(planes).unwrap(),
             };
-            let geometry = Geometry::new(kind, size, width, height);
+            let geometry = Geometry::new(kind, size, width, height).unwrap();
             let shown = format!("{kind:?} {width} x {height} to {size}, {channels} channels");
             let pixels: Vec<u8> = geometry.to_model(&radiograph, Resample::Bicubic).into_iter().collect();
             assert_eq!(crate::manifest::sha256_bytes(&pixels).as_str(), case.pixels, "{shown}");
@@ -168,8 +185,32 @@ mod tests {
     fn a_thin_image_costs_no_memory() {
         let radiograph = Radiograph::from_gray(Array2::from_elem((1, 16_384), 7)).unwrap();
         for kind in [GeometryKind::PadSquare, GeometryKind::CropSquare] {
-            let geometry = Geometry::new(kind, 518, 16_384, 1);
+            let geometry = Geometry::new(kind, 518, 16_384, 1).unwrap();
             assert_eq!(geometry.to_model(&radiograph, Resample::Bicubic).dim(), (3, 518, 518));
+        }
+    }
+
+    #[test]
+    fn sizes_that_nothing_has_are_refused() {
+        for kind in [GeometryKind::Stretch, GeometryKind::PadSquare, GeometryKind::CropSquare] {
+            for (size, width, height) in [(518, 0, 9), (518, 9, 0), (0, 9, 9), (usize::MAX, 9, 9), (518, 16_385, 9)] {
+                let error = Geometry::new(kind, size, width, height).unwrap_err();
+                assert_eq!(error.kind(), ErrorKind::Argument);
+                let expected =
+                    format!("1 to 16384 pixels expected, an image of {width} x {height} and a square of {size} found");
+                assert!(error.to_string().contains(&expected), "{error}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_radiograph_of_another_size_is_fitted_by_its_own() {
+        let radiograph = Radiograph::from_gray(Array2::from_shape_fn((5, 9), |(y, x)| (y * 40 + x) as u8)).unwrap();
+        for kind in [GeometryKind::Stretch, GeometryKind::PadSquare, GeometryKind::CropSquare] {
+            let [own, other] =
+                [(9, 5), (200, 1)].map(|(width, height)| Geometry::new(kind, 14, width, height).unwrap());
+            let pixels = |geometry: Geometry| geometry.to_model(&radiograph, Resample::Bicubic);
+            assert_eq!(pixels(other), pixels(own));
         }
     }
 }
