@@ -64,11 +64,51 @@ fn manifests_that_do_not_fit() {
         (r#""precision": "fp32""#, r#""precision": "int3""#, ["unknown variant", "int3"]),
         (r#""geometry": "stretch""#, r#""geometry": "fold""#, ["unknown variant", "fold"]),
         (r#""grid": 3"#, r#""grid": 4"#, ["42", "grid 4"]),
+        (r#""grid": 3"#, r#""grid": 18446744073709551615"#, ["42", "grid 18446744073709551615"]),
         (r#""hidden": 24"#, r#""hidden": 25"#, ["[batch, 10, 25]", "[batch, 10, 24]"]),
         (r#""temperature": 0.0"#, r#""temperature": -0.0"#, ["temperature -0.0", "positive"]),
     ] {
         let error = refused_with(replace, with).to_string();
         assert!(hints.iter().all(|hint| error.contains(hint)), "{with}: {error}");
+    }
+}
+
+/// Opens the model with a manifest that `change` has altered.
+fn refused_after(change: impl FnOnce(&mut serde_json::Value)) -> String {
+    let exported = Exported::case("native");
+    let file = exported.directory().join("radzero.json");
+    let mut manifest = serde_json::from_slice(&std::fs::read(&file).unwrap()).unwrap();
+    change(&mut manifest);
+    std::fs::write(&file, manifest.to_string()).unwrap();
+    refused(&exported.directory()).to_string()
+}
+
+/// 1 + grid x grid is more than an integer holds.
+#[test]
+fn dimensions_that_overflow() {
+    let error = refused_after(|manifest| {
+        let dimensions = &mut manifest["dimensions"];
+        let grid = 1_u64 << 32;
+        (dimensions["grid"], dimensions["patch_size"]) = (grid.into(), 14.into());
+        dimensions["image_size"] = (14 * grid).into();
+    });
+    assert!(error.contains("image_size of at most 16384 expected, 60129542144 found"), "{error}");
+}
+
+#[test]
+fn every_file_that_is_used_is_listed() {
+    for name in [
+        "image_encoder.onnx",
+        "image_encoder.onnx.data",
+        "text_encoder.onnx",
+        "text_encoder.onnx.data",
+        "tokenizer.json",
+        "self_test.safetensors",
+    ] {
+        let error = refused_after(|manifest| {
+            manifest["files"].as_object_mut().unwrap().remove(name).unwrap();
+        });
+        assert!(error.contains(&format!("{name} is used but not listed")), "{error}");
     }
 }
 

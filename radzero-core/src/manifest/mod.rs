@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 pub use self::hash::{Digest, Hasher, sha256_bytes, sha256_file};
 use crate::error::{Error, ErrorKind, Result};
+use crate::radiograph::MAX_SIDE;
 
 /// The manifest's file name in a model directory.
 pub const MANIFEST_FILE: &str = "radzero.json";
@@ -580,6 +581,10 @@ impl Manifest {
         if dims.patch_size == 0 || dims.grid == 0 || dims.hidden == 0 {
             return fail("dimensions: patch_size, grid and hidden must not be zero".into());
         }
+        // What is computed from the dimensions below and later, such as 1 + grid x grid, then fits every integer.
+        if dims.image_size > MAX_SIDE {
+            return fail(format!("dimensions: image_size of at most {MAX_SIDE} expected, {} found", dims.image_size));
+        }
         if dims.grid.checked_mul(dims.patch_size) != Some(dims.image_size) {
             return fail(format!(
                 "dimensions: image_size {} is not grid {} x patch_size {}",
@@ -608,8 +613,13 @@ impl Manifest {
                 ));
             }
         }
-        let named = [&self.image_encoder.file, &self.text_encoder.file, &self.self_test.file];
-        for name in named.into_iter().map(String::as_str).chain(["tokenizer.json"]) {
+        let graphs = [&self.image_encoder.file, &self.text_encoder.file];
+        let mut named = vec!["tokenizer.json".to_owned(), self.self_test.file.clone()];
+        for graph in graphs {
+            // The weights: ONNX Runtime would take whatever lies under this name, known to the manifest or not.
+            named.extend([graph.clone(), format!("{graph}.data")]);
+        }
+        for name in &named {
             if !self.files.contains_key(name) {
                 return fail(format!("files: {name} is used but not listed"));
             }
