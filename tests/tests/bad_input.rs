@@ -220,6 +220,52 @@ fn prompts_that_are_empty_or_too_long() {
     assert!(error.to_string().contains(&expected), "{error}");
 }
 
+/// A row of the word embeddings that is not a number: nothing but the word shows it.
+#[test]
+fn embeddings_that_are_not_finite() {
+    let exported = Exported::case("native");
+    let directory = exported.directory();
+    let model = exported.open();
+    let (good, bad) = ("There is edema", "There is pneumonia");
+    let (ours, others) = (model.tokenize(bad).unwrap(), model.tokenize(good).unwrap());
+    let word = *ours.iter().find(|id| !others.contains(id)).unwrap() as usize;
+    drop(model);
+
+    let weights = std::fs::read(exported.scratch().join("checkpoint/model.safetensors")).unwrap();
+    let tensors = safetensors::SafeTensors::deserialize(&weights).unwrap();
+    let table = tensors.tensor("text_model.embeddings.word_embeddings.weight").unwrap();
+    let length = table.data().len() / table.shape()[0];
+    let row = &table.data()[word * length..][..length];
+    let data = directory.join("text_encoder.onnx.data");
+    let mut bytes = std::fs::read(&data).unwrap();
+    let at = bytes.windows(length).position(|window| window == row).unwrap();
+    bytes[at..at + 4].copy_from_slice(&f32::NAN.to_le_bytes());
+    std::fs::write(&data, bytes).unwrap();
+
+    let model = exported.open();
+    // Twice: nothing of it may be kept.
+    for _ in 0..2 {
+        let error = model.encode_prompts(&[good, bad]).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Inference);
+        assert!(error.to_string().contains(bad) && error.to_string().contains("not finite"), "{error}");
+    }
+    model.encode_prompts(&[good]).unwrap();
+}
+
+#[test]
+fn logits_that_are_not_finite() {
+    let exported = Exported::case("native");
+    let file = exported.directory().join("radzero.json");
+    let mut manifest = Manifest::from_json(&std::fs::read(&file).unwrap()).unwrap();
+    // The least positive number: what is divided by it is infinite.
+    manifest.similarity.temperature = f32::from_bits(1);
+    std::fs::write(&file, manifest.to_json().unwrap()).unwrap();
+    let radiograph = Radiograph::open(golden_path("images/gray8.png")).unwrap();
+    let error = exported.open().infer(&radiograph, &["There is edema"]).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Inference);
+    assert!(error.to_string().contains("not finite"), "{error}");
+}
+
 #[test]
 fn values_of_another_model() {
     let (one, other) = (Exported::case("native").open(), Exported::case("base").open());

@@ -14,7 +14,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use lru::LruCache;
-use ndarray::{Array3, ArrayView2, ArrayView3, Axis};
+use ndarray::{Array3, ArrayView, ArrayView2, ArrayView3, Axis, Dimension};
 
 pub use self::archive::{ArchiveImage, EncodedArchive};
 pub use self::builder::RadZeroBuilder;
@@ -201,6 +201,13 @@ impl RadZero {
             if embeddings.shape() != expected {
                 return Err(wrong_output("embeddings", &expected, embeddings.shape()));
             }
+            // Before they are cached: a later call must not find what this one refuses.
+            for ((index, _), embedding) in chunk.iter().zip(embeddings.outer_iter()) {
+                if !all_finite(embedding) {
+                    let prompt = prompts[*index].as_ref();
+                    return Err(not_finite(&format!("the text graph returned values for {prompt:?}")));
+                }
+            }
             let mut cache = self.prompts.lock().unwrap_or_else(PoisonError::into_inner);
             for ((index, _), embedding) in chunk.iter().zip(embeddings.outer_iter()) {
                 let text = prompts[*index].as_ref();
@@ -215,7 +222,8 @@ impl RadZero {
     /// Compares an encoded image with encoded prompts: one [`Comparison`] a prompt, in their order.
     ///
     /// # Errors
-    /// [`ErrorKind::Argument`] if the image or a prompt was encoded by another model.
+    /// [`ErrorKind::Argument`] if the image or a prompt was encoded by another model, [`ErrorKind::Inference`] if a score or
+    /// logit is not finite.
     pub fn compare(&self, image: &EncodedImage, prompts: &[EncodedPrompt]) -> Result<Vec<Comparison>> {
         let own = self.directory.hash();
         for other in
@@ -235,6 +243,9 @@ impl RadZero {
         let embeddings = ndarray::stack(Axis(0), &rows)
             .map_err(|error| Error::new(ErrorKind::Argument, "embeddings of different lengths").with_source(error))?;
         let scores = vl_cabs(image.tokens(), embeddings.view(), &self.manifest().similarity)?;
+        if !all_finite(scores.logits.view()) || !all_finite(scores.patches.view()) {
+            return Err(not_finite("the comparison gave scores or logits"));
+        }
         let grid = self.manifest().dimensions.grid;
         prompts
             .iter()
@@ -288,8 +299,8 @@ impl RadZero {
         if tokens.shape() != expected {
             return Err(wrong_output("tokens", &expected, tokens.shape()));
         }
-        if tokens.iter().any(|value| !value.is_finite()) {
-            return Err(Error::new(ErrorKind::Inference, "the image graph returned values that are not finite"));
+        if !all_finite(tokens) {
+            return Err(not_finite("the image graph returned values"));
         }
         Ok(())
     }
@@ -297,6 +308,14 @@ impl RadZero {
 
 fn wrong_output(name: &str, expected: &[usize], found: &[usize]) -> Error {
     Error::new(ErrorKind::Inference, format!("{name} of shape {expected:?} expected, {found:?} found"))
+}
+
+fn all_finite<D: Dimension>(values: ArrayView<'_, f32, D>) -> bool {
+    values.iter().all(|value| value.is_finite())
+}
+
+fn not_finite(what: &str) -> Error {
+    Error::new(ErrorKind::Inference, format!("{what} that are not finite"))
 }
 
 impl fmt::Debug for RadZero {
