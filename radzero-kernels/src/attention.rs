@@ -1,0 +1,257 @@
+//! Attention.
+//!
+//! Scores of a block of queries against all keys fit in a core's second-level cache, so each block is computed from end to
+//! end: scores, softmax, weighted sum of values. Everything is transposed: keys and values stand in rows and queries side by
+//! side in vectors, so that the softmax of 16 queries is computed in the lanes of a vector, and its weights lie as the second
+//! product wants them.
+
+use fearless_simd::{Simd, f32x16, prelude::*};
+use ndarray::{ArrayViewMut2, ArrayViewMut3, Axis};
+
+use crate::tile::{self, LANES};
+use crate::workers::{Workers, share};
+use crate::{ShapeError, function, scratch};
+
+/// What attention is computed over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Attention {
+    /// Images of the batch.
+    pub images: usize,
+    /// Tokens of an image.
+    pub tokens: usize,
+    /// Heads.
+    pub heads: usize,
+    /// Values of a token in one head.
+    pub width: usize,
+}
+
+impl Attention {
+    pub(crate) fn check(self, qkv: [&[f32]; 3], y: &[f32]) -> Result<(), ShapeError> {
+        let factors = [self.tokens, self.heads, self.width];
+        let values = factors.iter().try_fold(self.images, |product, factor| product.checked_mul(*factor));
+        let values = values.unwrap_or(usize::MAX);
+        for (what, slice) in ["queries", "keys", "values"].into_iter().zip(qkv).chain([("outputs", y)]) {
+            ShapeError::check(what, values, slice.len())?;
+        }
+        Ok(())
+    }
+
+    /// Values of an image.
+    fn image(self) -> usize {
+        self.tokens * self.heads * self.width
+    }
+}
+
+/// See [`Kernels::attention`](crate::Kernels::attention); tiles are ROWS x QUERIES, with QUERIES = VECTORS x 16.
+#[inline(always)]
+pub(crate) fn run<S: Simd, const ROWS: usize, const VECTORS: usize, const QUERIES: usize>(
+    simd: S,
+    workers: &dyn Workers,
+    shape: Attention,
+    [q, k, v]: [&[f32]; 3],
+    y: &mut [f32],
+) {
+    const { assert!(QUERIES == VECTORS * LANES) };
+    let Attention { tokens, heads, width, .. } = shape;
+    if y.is_empty() {
+        return;
+    }
+    let keys = tokens.div_ceil(ROWS) * ROWS * width;
+    let values = width.div_ceil(ROWS) * ROWS * tokens;
+    let images = q.chunks_exact(shape.image()).zip(k.chunks_exact(shape.image())).zip(v.chunks_exact(shape.image()));
+    for (((q, k), v), y) in images.zip(y.chunks_exact_mut(shape.image())) {
+        scratch::with(heads * (keys + values), |packed| {
+            let parts = packed.chunks_exact_mut(keys + values).collect();
+            share(workers, parts, |head, packed: &mut &mut [f32]| {
+                let (keys, values) = packed.split_at_mut(keys);
+                pack_keys::<ROWS>(shape, head, k, keys);
+                pack_values::<ROWS>(shape, head, v, values);
+            });
+            let packed: &[f32] = packed;
+            share(workers, parts_of::<QUERIES>(shape, y), |_, (head, first, y)| {
+                let packed = packed[*head * (keys + values)..][..keys + values].split_at(keys);
+                let block = Block { simd, shape, head: *head, first: *first };
+                scratch::with(QUERIES * (width + tokens.next_multiple_of(ROWS)), |memory| {
+                    simd.vectorize(
+                        #[inline(always)]
+                        || block.compute::<ROWS, VECTORS, QUERIES>(q, packed, memory, y),
+                    );
+                });
+            });
+        });
+    }
+}
+
+/// The result's parts, each a block of queries of one head: (head, first query, \[queries, width\]).
+///
+/// One head comes after the other, so that its keys and values stay in the caches.
+fn parts_of<const QUERIES: usize>(shape: Attention, y: &mut [f32]) -> Vec<(usize, usize, ArrayViewMut2<'_, f32>)> {
+    let mut parts = Vec::new();
+    // The lengths have been checked.
+    let Ok(y) = ArrayViewMut3::from_shape((shape.tokens, shape.heads, shape.width), y) else { return parts };
+    let mut heads = y.permuted_axes([1, 0, 2]);
+    for head in 0..shape.heads {
+        let (one, others) = heads.split_at(Axis(0), 1);
+        heads = others;
+        let mut rest = one.index_axis_move(Axis(0), 0);
+        for first in (0..shape.tokens).step_by(QUERIES) {
+            let (part, others) = rest.split_at(Axis(0), QUERIES.min(shape.tokens - first));
+            parts.push((head, first, part));
+            rest = others;
+        }
+    }
+    parts
+}
+
+/// Keys of a head as blocks \[blocks, width, ROWS\]; keys that do not exist are zeros.
+#[inline(always)]
+fn pack_keys<const ROWS: usize>(shape: Attention, head: usize, k: &[f32], packed: &mut [f32]) {
+    let rows: Vec<&[f32]> = rows_of(shape, head, k).collect();
+    for (block, packed) in packed.chunks_exact_mut(ROWS * shape.width).enumerate() {
+        let (columns, _) = packed.as_chunks_mut::<ROWS>();
+        for lane in 0..ROWS {
+            match rows.get(block * ROWS + lane) {
+                Some(row) => columns.iter_mut().zip(*row).for_each(|(column, value)| column[lane] = *value),
+                None => columns.iter_mut().for_each(|column| column[lane] = 0.0),
+            }
+        }
+    }
+}
+
+/// Values of a head as blocks of channels \[blocks, tokens, ROWS\]; channels that do not exist are zeros.
+#[inline(always)]
+fn pack_values<const ROWS: usize>(shape: Attention, head: usize, v: &[f32], packed: &mut [f32]) {
+    for (block, packed) in packed.chunks_exact_mut(ROWS * shape.tokens).enumerate() {
+        let first = block * ROWS;
+        let count = ROWS.min(shape.width - first);
+        for (packed, row) in packed.chunks_exact_mut(ROWS).zip(rows_of(shape, head, v)) {
+            packed[..count].copy_from_slice(&row[first..][..count]);
+            packed[count..].fill(0.0);
+        }
+    }
+}
+
+/// The tokens' values in one head.
+fn rows_of(shape: Attention, head: usize, values: &[f32]) -> impl Iterator<Item = &[f32]> {
+    values.chunks_exact(shape.heads * shape.width).map(move |row| &row[head * shape.width..][..shape.width])
+}
+
+/// A block of queries of one head.
+struct Block<S> {
+    simd: S,
+    shape: Attention,
+    head: usize,
+    first: usize,
+}
+
+impl<S: Simd> Block<S> {
+    #[inline(always)]
+    fn compute<const ROWS: usize, const VECTORS: usize, const QUERIES: usize>(
+        &self,
+        q: &[f32],
+        (keys, values): (&[f32], &[f32]),
+        memory: &mut [f32],
+        y: &mut ArrayViewMut2<'_, f32>,
+    ) {
+        let (queries, scores) = memory.split_at_mut(self.shape.width * QUERIES);
+        self.pack_queries::<QUERIES>(q, queries);
+        let greatest = self.scores::<ROWS, VECTORS, QUERIES>(queries, keys, scores);
+        let weights = &mut scores[..self.shape.tokens * QUERIES];
+        let factors = self.weights::<VECTORS, QUERIES>(greatest, weights);
+        self.sums::<ROWS, VECTORS, QUERIES>(values, weights, factors, y);
+    }
+
+    /// Queries side by side, \[width, QUERIES\], divided by sqrt(width); queries that do not exist are zeros.
+    #[inline(always)]
+    fn pack_queries<const QUERIES: usize>(&self, q: &[f32], packed: &mut [f32]) {
+        let scale = 1.0 / (self.shape.width as f32).sqrt();
+        let (channels, _) = packed.as_chunks_mut::<QUERIES>();
+        channels.iter_mut().for_each(|channel| channel.fill(0.0));
+        for (lane, row) in rows_of(self.shape, self.head, q).skip(self.first).take(QUERIES).enumerate() {
+            channels.iter_mut().zip(row).for_each(|(channel, value)| channel[lane] = value * scale);
+        }
+    }
+
+    /// Scores \[keys, QUERIES\], and the greatest of each query.
+    #[inline(always)]
+    fn scores<const ROWS: usize, const VECTORS: usize, const QUERIES: usize>(
+        &self,
+        queries: &[f32],
+        keys: &[f32],
+        scores: &mut [f32],
+    ) -> [f32x16<S>; VECTORS] {
+        let Attention { tokens, width, .. } = self.shape;
+        let mut greatest = [f32x16::splat(self.simd, f32::NEG_INFINITY); VECTORS];
+        let blocks = keys.chunks_exact(ROWS * width).zip(scores.chunks_exact_mut(ROWS * QUERIES));
+        for (block, (keys, scores)) in blocks.enumerate() {
+            let mut sum = tile::zero::<S, ROWS, VECTORS>(self.simd);
+            tile::accumulate::<S, ROWS, VECTORS, QUERIES>(self.simd, keys, queries, 0, &mut sum);
+            let (rows, _) = scores.as_chunks_mut::<QUERIES>();
+            for (row, sums) in rows.iter_mut().zip(&sum) {
+                store(row, sums);
+            }
+            for sums in sum.iter().take(tokens - block * ROWS) {
+                for (greatest, score) in greatest.iter_mut().zip(sums) {
+                    *greatest = greatest.max(*score);
+                }
+            }
+        }
+        greatest
+    }
+
+    /// e^(score - greatest) in place, and what each query's sums are to be multiplied by.
+    #[inline(always)]
+    fn weights<const VECTORS: usize, const QUERIES: usize>(
+        &self,
+        greatest: [f32x16<S>; VECTORS],
+        scores: &mut [f32],
+    ) -> [f32x16<S>; VECTORS] {
+        let mut total = [f32x16::splat(self.simd, 0.0); VECTORS];
+        let (rows, _) = scores.as_chunks_mut::<QUERIES>();
+        for row in rows {
+            let mut weights = [f32x16::splat(self.simd, 0.0); VECTORS];
+            for (vector, weight) in weights.iter_mut().enumerate() {
+                let score = f32x16::from_slice(self.simd, &row[vector * LANES..][..LANES]);
+                *weight = function::exp(self.simd, score - greatest[vector]);
+                total[vector] += *weight;
+            }
+            store(row, &weights);
+        }
+        for total in &mut total {
+            *total = f32x16::splat(self.simd, 1.0) / *total;
+        }
+        total
+    }
+
+    /// Weighted sums of values, into the result.
+    #[inline(always)]
+    fn sums<const ROWS: usize, const VECTORS: usize, const QUERIES: usize>(
+        &self,
+        values: &[f32],
+        weights: &[f32],
+        factors: [f32x16<S>; VECTORS],
+        y: &mut ArrayViewMut2<'_, f32>,
+    ) {
+        for (block, values) in values.chunks_exact(ROWS * self.shape.tokens).enumerate() {
+            let mut sum = tile::zero::<S, ROWS, VECTORS>(self.simd);
+            tile::accumulate::<S, ROWS, VECTORS, QUERIES>(self.simd, values, weights, 0, &mut sum);
+            for (channel, mut sums) in (block * ROWS..self.shape.width).zip(sum) {
+                for (sum, factor) in sums.iter_mut().zip(factors) {
+                    *sum *= factor;
+                }
+                let mut row = [0.0; QUERIES];
+                store(&mut row, &sums);
+                for (value, sum) in y.column_mut(channel).iter_mut().zip(row) {
+                    *value = sum;
+                }
+            }
+        }
+    }
+}
+
+#[inline(always)]
+fn store<S: Simd, const VECTORS: usize>(row: &mut [f32], vectors: &[f32x16<S>; VECTORS]) {
+    for (values, vector) in row.chunks_exact_mut(LANES).zip(vectors) {
+        vector.store_slice(values);
+    }
+}

@@ -1,0 +1,137 @@
+//! What a vision transformer spends its time on, for the vector units of a CPU: fully connected layers with what follows
+//! them, and attention. 32-bit floats, safe Rust.
+//!
+//! 1. [`Panels`]: how weights are stored, so that they are read in order and as they lie in a file
+//! 2. `tile`: the innermost loop, a small block of a matrix product that stays in registers
+//! 3. [`Kernels::linear`] and [`Kernels::attention`]: blocks that stay in a core's cache, shared out among [`Workers`]
+//! 4. `function`: e^x and GELU, a vector at a time
+//!
+//! # Why not a matrix library?
+//! On processors with 512-bit vectors the kernels of ONNX Runtime 1.31 reach about a third of what the cores can do
+//! (docs/benchmarks.md). A general library starts from weights in rows and would pack them anew at each call, and
+//! what follows a layer (bias, GELU, residual sum, softmax) would be passes of their own.
+//!
+//! # The same bits
+//! A result depends on the instruction set ([`Kernels::name`]), and on nothing else: not on the number of workers, on the other
+//! images of a batch, or on what ran before.
+
+mod attention;
+mod function;
+mod linear;
+mod panels;
+mod scratch;
+mod tile;
+mod workers;
+
+use fearless_simd::{Level, dispatch};
+
+pub use self::attention::Attention;
+pub use self::linear::{End, Linear};
+pub use self::panels::Panels;
+pub use self::workers::{Serial, Workers};
+
+/// The kernels for one instruction set.
+#[derive(Debug, Clone, Copy)]
+pub struct Kernels(Level);
+
+impl Kernels {
+    /// The kernels for the widest vectors of this processor; `None` if it has none that are worth it (on x86-64, older
+    /// than AVX2 with fused multiply-add).
+    #[must_use]
+    pub fn detect() -> Option<Self> {
+        Self::all().first().copied()
+    }
+
+    /// All kernels that run on this processor, widest vectors first.
+    #[must_use]
+    pub fn all() -> Vec<Self> {
+        let level = Level::new();
+        let mut levels = Vec::new();
+        #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
+        {
+            levels.extend(level.as_avx512().map(Level::Avx512));
+            levels.extend(level.as_avx2().map(Level::Avx2));
+        }
+        #[cfg(target_arch = "aarch64")]
+        levels.extend(level.as_neon().map(Level::Neon));
+        let _ = level;
+        levels.into_iter().map(Self).collect()
+    }
+
+    /// The instruction set: `avx512`, `avx2` or `neon`.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self.0 {
+            #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
+            Level::Avx512(_) => "avx512",
+            #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
+            Level::Avx2(_) => "avx2",
+            #[cfg(target_arch = "aarch64")]
+            Level::Neon(_) => "neon",
+            _ => "none",
+        }
+    }
+
+    /// `end(x w^T + bias)` for every row of `x`.
+    ///
+    /// `x` is \[rows, inputs\], `y` \[rows, outputs\], both row by row.
+    ///
+    /// # Errors
+    /// [`ShapeError`] if a slice has another length than the layer and the number of rows say.
+    pub fn linear(
+        self,
+        workers: &dyn Workers,
+        layer: &Linear<'_>,
+        x: &[f32],
+        end: End<'_>,
+        y: &mut [f32],
+    ) -> Result<(), ShapeError> {
+        let rows = layer.check(x, end, y)?;
+        match self.0 {
+            #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
+            Level::Avx512(simd) => linear::run::<_, 14, 2>(simd, workers, layer, (x, rows), end, y),
+            level => dispatch!(level, simd => linear::run::<_, 6, 1>(simd, workers, layer, (x, rows), end, y)),
+        }
+        Ok(())
+    }
+
+    /// softmax(q k^T / sqrt(d)) v of every image and head.
+    ///
+    /// `q`, `k`, `v` and `y` are \[images, tokens, heads * d\].
+    ///
+    /// # Errors
+    /// [`ShapeError`] if a slice has another length than `shape` says.
+    pub fn attention(
+        self,
+        workers: &dyn Workers,
+        shape: Attention,
+        [q, k, v]: [&[f32]; 3],
+        y: &mut [f32],
+    ) -> Result<(), ShapeError> {
+        shape.check([q, k, v], y)?;
+        match self.0 {
+            #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
+            Level::Avx512(simd) => attention::run::<_, 8, 3, 48>(simd, workers, shape, [q, k, v], y),
+            level => dispatch!(level, simd => attention::run::<_, 6, 1, 16>(simd, workers, shape, [q, k, v], y)),
+        }
+        Ok(())
+    }
+}
+
+/// A slice does not have the length that the shapes say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("{what}: {expected} values expected, {found} found")]
+pub struct ShapeError {
+    /// Which one.
+    pub what: &'static str,
+    /// Values expected.
+    pub expected: usize,
+    /// Values found.
+    pub found: usize,
+}
+
+impl ShapeError {
+    fn check(what: &'static str, expected: usize, found: usize) -> Result<(), Self> {
+        if expected == found { Ok(()) } else { Err(Self { what, expected, found }) }
+    }
+}

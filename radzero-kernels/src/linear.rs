@@ -1,0 +1,242 @@
+//! Fully connected layers.
+
+use fearless_simd::{Simd, f32x16, prelude::*};
+
+use crate::panels::Panels;
+use crate::tile::{self, LANES};
+use crate::workers::{Workers, share};
+use crate::{ShapeError, function, scratch};
+
+/// Inputs that one pass takes: with more, sums are kept in the result between passes. A pass's panel of weights (96 KiB) and its
+/// rows stay in a core's second-level cache.
+const DEPTH: usize = 768;
+
+/// Row blocks that share a panel of weights while it is in the cache, at most.
+const BLOCKS: usize = 8;
+
+/// A fully connected layer.
+#[derive(Debug, Clone, Copy)]
+pub struct Linear<'a> {
+    /// How the weights lie.
+    pub layout: Panels,
+    /// The weights, packed by [`Panels::pack`].
+    pub weight: &'a [f32],
+    /// One value an output.
+    pub bias: &'a [f32],
+}
+
+/// What follows a layer.
+#[derive(Debug, Clone, Copy)]
+pub enum End<'a> {
+    /// Nothing.
+    None,
+    /// GELU with the error function.
+    Gelu,
+    /// A residual sum: these values, \[rows, outputs\], are added.
+    Add(&'a [f32]),
+}
+
+impl Linear<'_> {
+    /// The number of rows, if everything fits.
+    pub(crate) fn check(&self, x: &[f32], end: End<'_>, y: &[f32]) -> Result<usize, ShapeError> {
+        let rows = x.len().checked_div(self.layout.inputs()).unwrap_or(0);
+        ShapeError::check("inputs", rows * self.layout.inputs(), x.len())?;
+        ShapeError::check("weights", self.layout.values(), self.weight.len())?;
+        ShapeError::check("bias", self.layout.outputs(), self.bias.len())?;
+        ShapeError::check("outputs", rows * self.layout.outputs(), y.len())?;
+        if let End::Add(residual) = end {
+            ShapeError::check("residual", y.len(), residual.len())?;
+        }
+        Ok(rows)
+    }
+}
+
+/// See [`Kernels::linear`](crate::Kernels::linear); tiles are ROWS x (VECTORS x 16).
+#[inline(always)]
+pub(crate) fn run<S: Simd, const ROWS: usize, const VECTORS: usize>(
+    simd: S,
+    workers: &dyn Workers,
+    layer: &Linear<'_>,
+    (x, rows): (&[f32], usize),
+    end: End<'_>,
+    y: &mut [f32],
+) {
+    let outputs = layer.layout.outputs();
+    if rows == 0 || outputs == 0 {
+        return;
+    }
+    let rows_a_task = ROWS * blocks_a_task(rows.div_ceil(ROWS), workers.count());
+    let parts = y.chunks_mut(rows_a_task * outputs).collect();
+    share(workers, parts, |task, y: &mut &mut [f32]| {
+        let first = task * rows_a_task;
+        let count = y.len() / outputs;
+        let x = &x[first * layer.layout.inputs()..][..count * layer.layout.inputs()];
+        let end = match end {
+            End::Add(residual) => End::Add(&residual[first * outputs..][..y.len()]),
+            other => other,
+        };
+        let rows = Rows { simd, layer, x, count, end };
+        scratch::with(count.next_multiple_of(ROWS) * DEPTH.min(layer.layout.inputs()), |packed| {
+            simd.vectorize(
+                #[inline(always)]
+                || rows.compute::<ROWS, VECTORS>(packed, y),
+            );
+        });
+    });
+}
+
+/// Row blocks that a task has: as many as share a panel well, and so that all workers end at the same time.
+fn blocks_a_task(blocks: usize, workers: usize) -> usize {
+    (1..=BLOCKS)
+        .rev()
+        .min_by_key(|&size| {
+            let rounds = blocks.div_ceil(size).div_ceil(workers.max(1));
+            // Half a block's time is what a task costs beside its blocks, in reading the weights.
+            rounds * (2 * size + 1)
+        })
+        .unwrap_or(1)
+}
+
+/// Some rows of the product.
+struct Rows<'a, S> {
+    simd: S,
+    layer: &'a Linear<'a>,
+    x: &'a [f32],
+    count: usize,
+    end: End<'a>,
+}
+
+impl<S: Simd> Rows<'_, S> {
+    #[inline(always)]
+    fn compute<const ROWS: usize, const VECTORS: usize>(&self, packed: &mut [f32], y: &mut [f32]) {
+        let inputs = self.layer.layout.inputs();
+        for from in (0..inputs).step_by(DEPTH) {
+            let to = inputs.min(from + DEPTH);
+            self.pack::<ROWS>(from..to, packed);
+            self.pass::<ROWS, VECTORS>(from..to, packed, y);
+        }
+    }
+
+    /// Brings the rows' values from `range` on into blocks \[blocks, range, ROWS\]; rows that do not exist are zeros.
+    #[inline(always)]
+    fn pack<const ROWS: usize>(&self, range: std::ops::Range<usize>, packed: &mut [f32]) {
+        let inputs = self.layer.layout.inputs();
+        for (block, values) in packed.chunks_exact_mut(ROWS * range.len().max(1)).enumerate() {
+            let (columns, _) = values.as_chunks_mut::<ROWS>();
+            for row in 0..ROWS {
+                let index = block * ROWS + row;
+                if index < self.count {
+                    let source = &self.x[index * inputs..][range.clone()];
+                    for (column, value) in columns.iter_mut().zip(source) {
+                        column[row] = *value;
+                    }
+                } else {
+                    for column in columns.iter_mut() {
+                        column[row] = 0.0;
+                    }
+                }
+            }
+        }
+    }
+
+    /// Adds the inputs of `range` to the sums in `y`; what follows the layer is done in the last pass.
+    #[inline(always)]
+    fn pass<const ROWS: usize, const VECTORS: usize>(
+        &self,
+        range: std::ops::Range<usize>,
+        packed: &[f32],
+        y: &mut [f32],
+    ) {
+        let Linear { layout, weight, .. } = *self.layer;
+        let (depth, inputs, outputs) = (range.len(), layout.inputs(), layout.outputs());
+        let width = VECTORS * LANES;
+        for panel in 0..outputs.div_ceil(Panels::WIDTH) {
+            let panel_weights = &weight[(panel * inputs + range.start) * Panels::WIDTH..][..depth * Panels::WIDTH];
+            for first in (0..Panels::WIDTH).step_by(width) {
+                let column = panel * Panels::WIDTH + first;
+                if column >= outputs {
+                    break;
+                }
+                for block in 0..self.count.div_ceil(ROWS) {
+                    let rows = ROWS.min(self.count - block * ROWS);
+                    let at = |row: usize| (block * ROWS + row) * outputs + column;
+                    let kept = width.min(outputs - column);
+                    let mut sum = tile::zero::<S, ROWS, VECTORS>(self.simd);
+                    if range.start > 0 {
+                        for (row, sums) in sum.iter_mut().enumerate().take(rows) {
+                            *sums = load(self.simd, &y[at(row)..][..kept]);
+                        }
+                    }
+                    let values = &packed[block * ROWS * depth..][..ROWS * depth];
+                    tile::accumulate::<S, ROWS, VECTORS, { Panels::WIDTH }>(
+                        self.simd,
+                        values,
+                        panel_weights,
+                        first,
+                        &mut sum,
+                    );
+                    for (row, sums) in sum.iter().enumerate().take(rows) {
+                        let mut sums = *sums;
+                        if range.end == inputs {
+                            self.finish(column, at(row), kept, &mut sums);
+                        }
+                        store(&mut y[at(row)..][..kept], &sums);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Bias and what follows the layer, on `kept` values of one row from `column` on, which are at `place` of the result.
+    #[inline(always)]
+    fn finish<const VECTORS: usize>(&self, column: usize, place: usize, kept: usize, sums: &mut [f32x16<S>; VECTORS]) {
+        let bias: [f32x16<S>; VECTORS] = load(self.simd, &self.layer.bias[column..][..kept]);
+        for (sum, bias) in sums.iter_mut().zip(bias) {
+            *sum += bias;
+        }
+        match self.end {
+            End::None => {}
+            End::Gelu => {
+                for sum in sums {
+                    *sum = function::gelu(self.simd, *sum);
+                }
+            }
+            End::Add(residual) => {
+                let residual: [f32x16<S>; VECTORS] = load(self.simd, &residual[place..][..kept]);
+                for (sum, residual) in sums.iter_mut().zip(residual) {
+                    *sum += residual;
+                }
+            }
+        }
+    }
+}
+
+/// Vectors from a slice; zeros where it ends early.
+#[inline(always)]
+fn load<S: Simd, const VECTORS: usize>(simd: S, values: &[f32]) -> [f32x16<S>; VECTORS] {
+    let mut vectors = [f32x16::splat(simd, 0.0); VECTORS];
+    for (vector, values) in vectors.iter_mut().zip(values.chunks(LANES)) {
+        if values.len() == LANES {
+            *vector = f32x16::from_slice(simd, values);
+        } else {
+            let mut padded = [0.0; LANES];
+            padded[..values.len()].copy_from_slice(values);
+            *vector = f32x16::from_slice(simd, &padded);
+        }
+    }
+    vectors
+}
+
+/// Vectors to a slice, as far as it goes.
+#[inline(always)]
+fn store<S: Simd, const VECTORS: usize>(values: &mut [f32], vectors: &[f32x16<S>; VECTORS]) {
+    for (values, vector) in values.chunks_mut(LANES).zip(vectors) {
+        if values.len() == LANES {
+            vector.store_slice(values);
+        } else {
+            let mut padded = [0.0; LANES];
+            vector.store_slice(&mut padded);
+            values.copy_from_slice(&padded[..values.len()]);
+        }
+    }
+}

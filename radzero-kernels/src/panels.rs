@@ -1,0 +1,79 @@
+//! Weights as the kernels read them.
+
+use ndarray::ArrayView2;
+
+/// The layout of a fully connected layer's weights: panels of [`Panels::WIDTH`] outputs side by side, each with all inputs, so
+/// \[panels, inputs, WIDTH\].
+///
+/// The innermost loop reads a panel from its start to its end. Missing outputs of the last panel are zeros.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Panels {
+    inputs: usize,
+    outputs: usize,
+}
+
+impl Panels {
+    /// Outputs side by side: two vectors of 512 bits.
+    pub const WIDTH: usize = 32;
+
+    /// The layout for a layer of so many inputs and outputs.
+    #[must_use]
+    pub fn new(inputs: usize, outputs: usize) -> Self {
+        Self { inputs, outputs }
+    }
+
+    /// \[panels, inputs, WIDTH\].
+    #[must_use]
+    pub fn shape(self) -> [usize; 3] {
+        [self.outputs.div_ceil(Self::WIDTH), self.inputs, Self::WIDTH]
+    }
+
+    /// Number of values, zeros at the end included.
+    #[must_use]
+    pub fn values(self) -> usize {
+        self.shape().iter().product()
+    }
+
+    pub(crate) fn inputs(self) -> usize {
+        self.inputs
+    }
+
+    pub(crate) fn outputs(self) -> usize {
+        self.outputs
+    }
+
+    /// Brings weights \[outputs, inputs\], as PyTorch stores them, into this layout.
+    #[must_use]
+    pub fn pack(weight: ArrayView2<'_, f32>) -> Vec<f32> {
+        let layout = Self::new(weight.ncols(), weight.nrows());
+        let mut packed = vec![0.0; layout.values()];
+        let panel = layout.inputs * Self::WIDTH;
+        for (output, row) in weight.outer_iter().enumerate() {
+            let start = output / Self::WIDTH * panel + output % Self::WIDTH;
+            for (value, weight) in packed[start..].iter_mut().step_by(Self::WIDTH).zip(row) {
+                *value = *weight;
+            }
+        }
+        packed
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ndarray::Array2;
+
+    use super::*;
+
+    #[test]
+    fn every_weight_has_its_place() {
+        let weight = Array2::from_shape_fn((37, 5), |(output, input)| (100 * output + input) as f32 + 1.0);
+        let packed = Panels::pack(weight.view());
+        let [panels, inputs, width] = Panels::new(5, 37).shape();
+        assert_eq!([panels, inputs, width], [2, 5, 32]);
+        for (index, &value) in packed.iter().enumerate() {
+            let (panel, input, column) = (index / (inputs * width), index / width % inputs, index % width);
+            let expected = weight.get((panel * width + column, input)).copied().unwrap_or(0.0);
+            assert_eq!(value, expected, "panel {panel}, input {input}, column {column}");
+        }
+    }
+}

@@ -1,0 +1,244 @@
+//! Every kernel against its definition in 64 bits, over shapes that fill blocks and shapes that do not.
+
+use ndarray::{Array2, ArrayView2};
+use radzero_kernels::{Attention, End, Kernels, Linear, Panels, Serial, ShapeError, Workers};
+
+/// Threads that take tasks in turns, from the last to the first.
+struct Threads(usize);
+
+impl Workers for Threads {
+    fn count(&self) -> usize {
+        self.0
+    }
+
+    fn run(&self, tasks: usize, task: &(dyn Fn(usize) + Sync)) {
+        std::thread::scope(|scope| {
+            for thread in 0..self.0 {
+                scope.spawn(move || (0..tasks).rev().filter(|index| index % self.0 == thread).for_each(task));
+            }
+        });
+    }
+}
+
+/// Values from -1 to 1.
+fn noise(seed: u32, count: usize) -> Vec<f32> {
+    let mut state = seed.wrapping_mul(2_654_435_761) | 1;
+    (0..count)
+        .map(|_| {
+            state ^= state << 13;
+            state ^= state >> 17;
+            state ^= state << 5;
+            state as f32 / u32::MAX as f32 * 2.0 - 1.0
+        })
+        .collect()
+}
+
+fn kernels() -> Vec<Kernels> {
+    let all = Kernels::all();
+    assert!(!all.is_empty(), "this processor has no kernels to test");
+    all
+}
+
+/// x times the share of the normal distribution below x: by the error function's series and, far out, its continued fraction.
+fn gelu(x: f64) -> f64 {
+    let t = x.abs() / std::f64::consts::SQRT_2;
+    let tail = if t < 3.0 {
+        let (mut term, mut sum) = (t, t);
+        for n in 1..200 {
+            term *= -t * t / f64::from(n);
+            sum += term / f64::from(2 * n + 1);
+        }
+        0.5 - sum / std::f64::consts::PI.sqrt()
+    } else {
+        let fraction = (1..80).rev().fold(t, |rest, n| t + 0.5 * f64::from(n) / rest);
+        (-t * t).exp() / (2.0 * std::f64::consts::PI.sqrt() * fraction)
+    };
+    x * if x < 0.0 { tail } else { 1.0 - tail }
+}
+
+#[test]
+fn gelu_is_its_definition() {
+    // A layer of one input and one output that changes nothing.
+    let weight = Panels::pack(ArrayView2::from(&[[1.0]]));
+    let layer = Linear { layout: Panels::new(1, 1), weight: &weight, bias: &[0.0] };
+    let mut x: Vec<f32> = (0..240_000).map(|step| (step as f32 - 120_000.0) * 1e-4).collect();
+    x.extend([30.0, -30.0, 1e6, -1e6, 1e18, -1e18]);
+    for kernels in kernels() {
+        let mut y = vec![f32::NAN; x.len()];
+        kernels.linear(&Serial, &layer, &x, End::Gelu, &mut y).unwrap();
+        for (&x, found) in x.iter().zip(y) {
+            let expected = gelu(f64::from(x));
+            assert!((f64::from(found) - expected).abs() <= 4e-7, "{}: gelu({x}): {found}, {expected}", kernels.name());
+        }
+    }
+}
+
+const LAYERS: [(usize, usize, usize); 9] = [
+    (1, 1, 1),
+    (13, 7, 5),
+    (14, 32, 32),
+    (15, 33, 31),
+    (29, 64, 48),
+    (100, 50, 96),
+    (5, 768, 40),
+    (37, 769, 70),
+    (260, 1600, 128),
+];
+
+#[test]
+fn linear_is_its_definition() {
+    for (case, (rows, inputs, outputs)) in LAYERS.into_iter().enumerate() {
+        let seed = 10 * case as u32;
+        let x = noise(seed + 1, rows * inputs);
+        let weight = noise(seed + 2, outputs * inputs);
+        let bias = noise(seed + 3, outputs);
+        let residual = noise(seed + 4, rows * outputs);
+        let weight = ArrayView2::from_shape((outputs, inputs), &weight).unwrap();
+        let wide = |values: &[f32], shape| {
+            Array2::from_shape_vec(shape, values.iter().map(|v| f64::from(*v)).collect()).unwrap()
+        };
+        let mut expected = wide(&x, (rows, inputs)).dot(&weight.t().mapv(f64::from));
+        expected += &ndarray::Array1::from_iter(bias.iter().map(|v| f64::from(*v)));
+        let packed = Panels::pack(weight);
+        let layer = Linear { layout: Panels::new(inputs, outputs), weight: &packed, bias: &bias };
+        for kernels in kernels() {
+            for (name, end, expected) in [
+                ("none", End::None, expected.clone()),
+                ("gelu", End::Gelu, expected.mapv(gelu)),
+                ("add", End::Add(&residual), &expected + &wide(&residual, (rows, outputs))),
+            ] {
+                let mut serial = vec![f32::NAN; rows * outputs];
+                kernels.linear(&Serial, &layer, &x, end, &mut serial).unwrap();
+                for (index, (found, expected)) in serial.iter().zip(&expected).enumerate() {
+                    let tolerance = 2e-7 * inputs as f64 + 1e-6;
+                    let error = (f64::from(*found) - expected).abs();
+                    assert!(
+                        error <= tolerance,
+                        "{} {name} {rows} x {inputs} x {outputs}, {index}: {found}, {expected}",
+                        kernels.name()
+                    );
+                }
+                for workers in [2, 3, 16] {
+                    let mut shared = vec![f32::NAN; rows * outputs];
+                    kernels.linear(&Threads(workers), &layer, &x, end, &mut shared).unwrap();
+                    assert_eq!(shared, serial, "{} {name}, {workers} workers", kernels.name());
+                }
+            }
+        }
+    }
+}
+
+fn attend(shape: Attention, [q, k, v]: [&[f32]; 3]) -> Vec<f64> {
+    let Attention { images, tokens, heads, width } = shape;
+    let at = |image: usize, token: usize, head: usize| ((image * tokens + token) * heads + head) * width;
+    let mut result = vec![0.0; q.len()];
+    for image in 0..images {
+        for head in 0..heads {
+            for query in 0..tokens {
+                let query = at(image, query, head);
+                let scores: Vec<f64> = (0..tokens)
+                    .map(|key| {
+                        let key = at(image, key, head);
+                        let products = (0..width).map(|c| f64::from(q[query + c]) * f64::from(k[key + c]));
+                        products.sum::<f64>() / (width as f64).sqrt()
+                    })
+                    .collect();
+                let greatest = scores.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+                let weights: Vec<f64> = scores.iter().map(|score| (score - greatest).exp()).collect();
+                let total: f64 = weights.iter().sum();
+                for (token, weight) in weights.iter().enumerate() {
+                    for c in 0..width {
+                        result[query + c] += weight / total * f64::from(v[at(image, token, head) + c]);
+                    }
+                }
+            }
+        }
+    }
+    result
+}
+
+#[test]
+fn attention_is_its_definition() {
+    for (case, (images, tokens, heads, width)) in
+        [(1, 1, 1, 1), (2, 5, 3, 8), (1, 48, 1, 16), (1, 49, 2, 7), (2, 37, 4, 32), (1, 197, 3, 64), (3, 100, 2, 80)]
+            .into_iter()
+            .enumerate()
+    {
+        let shape = Attention { images, tokens, heads, width };
+        let values = images * tokens * heads * width;
+        // Sharp enough that weights differ by orders of magnitude.
+        let q: Vec<f32> = noise(100 + case as u32, values).iter().map(|v| v * 6.0).collect();
+        let (k, v) = (noise(200 + case as u32, values), noise(300 + case as u32, values));
+        let expected = attend(shape, [&q, &k, &v]);
+        for kernels in kernels() {
+            let mut serial = vec![f32::NAN; values];
+            kernels.attention(&Serial, shape, [&q, &k, &v], &mut serial).unwrap();
+            for (index, (found, expected)) in serial.iter().zip(&expected).enumerate() {
+                let error = (f64::from(*found) - expected).abs();
+                assert!(error <= 3e-6, "{} {shape:?}, {index}: {found}, {expected}", kernels.name());
+            }
+            for workers in [2, 16] {
+                let mut shared = vec![f32::NAN; values];
+                kernels.attention(&Threads(workers), shape, [&q, &k, &v], &mut shared).unwrap();
+                assert_eq!(shared, serial, "{}, {workers} workers", kernels.name());
+            }
+        }
+    }
+}
+
+#[test]
+fn huge_scores_do_not_overflow() {
+    let shape = Attention { images: 1, tokens: 3, heads: 1, width: 2 };
+    let q = [1e15, 1e15, -1e15, 1e15, 0.0, 0.0];
+    let k = [1e15, 1e15, 1.0, 1.0, -1e15, -1e15];
+    let v = [1.0, 2.0, 3.0, 4.0, 5.0, 6.0];
+    for kernels in kernels() {
+        let mut y = [f32::NAN; 6];
+        kernels.attention(&Serial, shape, [&q, &k, &v], &mut y).unwrap();
+        assert_eq!(y[..2], [1.0, 2.0], "{}", kernels.name());
+        assert!(y[4..].iter().zip([3.0, 4.0]).all(|(found, mean)| (found - mean).abs() < 1e-6), "{y:?}");
+    }
+}
+
+/// A result that is not a number must not look like one.
+#[test]
+fn nan_is_not_lost() {
+    let shape = Attention { images: 1, tokens: 60, heads: 1, width: 8 };
+    for kernels in kernels() {
+        for poisoned in 0..3 {
+            let mut qkv = [noise(1, 480), noise(2, 480), noise(3, 480)];
+            qkv[poisoned][8 * 10] = f32::NAN;
+            let mut y = vec![0.0; 480];
+            kernels.attention(&Serial, shape, [&qkv[0], &qkv[1], &qkv[2]], &mut y).unwrap();
+            assert!(y[8 * 10].is_nan(), "{}, input {poisoned}", kernels.name());
+        }
+        let weight = noise(4, 64);
+        let layer = Linear { layout: Panels::new(2, 32), weight: &weight, bias: &[0.0; 32] };
+        for end in [End::None, End::Gelu, End::Add(&[0.0; 32])] {
+            let mut y = [0.0; 32];
+            kernels.linear(&Serial, &layer, &[f32::NAN, 1.0], end, &mut y).unwrap();
+            assert!(y.iter().all(|value| value.is_nan()), "{} {end:?}", kernels.name());
+        }
+    }
+}
+
+#[test]
+fn lengths_that_do_not_fit_are_refused() {
+    let layer = Linear { layout: Panels::new(4, 8), weight: &[0.0; 128], bias: &[0.0; 8] };
+    let kernels = kernels()[0];
+    let refused =
+        |layer: &Linear<'_>, x: &[f32], end, y: &mut [f32]| kernels.linear(&Serial, layer, x, end, y).unwrap_err();
+    let error = |what, expected, found| ShapeError { what, expected, found };
+    assert_eq!(refused(&layer, &[0.0; 7], End::None, &mut [0.0; 8]), error("inputs", 4, 7));
+    assert_eq!(refused(&layer, &[0.0; 8], End::None, &mut [0.0; 8]), error("outputs", 16, 8));
+    assert_eq!(refused(&layer, &[0.0; 4], End::Add(&[0.0; 9]), &mut [0.0; 8]), error("residual", 8, 9));
+    assert_eq!(refused(&Linear { bias: &[], ..layer }, &[0.0; 4], End::None, &mut [0.0; 8]), error("bias", 8, 0));
+    assert_eq!(
+        refused(&Linear { weight: &[], ..layer }, &[0.0; 4], End::None, &mut [0.0; 8]),
+        error("weights", 128, 0)
+    );
+    let shape = Attention { images: 1, tokens: 2, heads: 1, width: 2 };
+    let found = kernels.attention(&Serial, shape, [&[0.0; 4], &[0.0; 3], &[0.0; 4]], &mut [0.0; 4]).unwrap_err();
+    assert_eq!(found, error("keys", 4, 3));
+    assert_eq!(found.to_string(), "keys: 4 values expected, 3 found");
+}
