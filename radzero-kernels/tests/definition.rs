@@ -1,5 +1,7 @@
 //! Every kernel against its definition in 64 bits, over shapes that fill blocks and shapes that do not.
 
+#![allow(clippy::unwrap_used, missing_docs)]
+
 use ndarray::{Array2, ArrayView2};
 use radzero_kernels::{Attention, End, Kernels, Linear, Panels, Serial, ShapeError, Workers};
 
