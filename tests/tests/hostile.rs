@@ -1,27 +1,61 @@
-//! Damaged image files end in a radiograph or a typed error: a small share of what `cargo xtask corpus` runs.
+//! Damaged and hostile files end in a radiograph or a typed error, without a panic of ours and within 1 GiB of address space:
+//! a small share of what `cargo xtask corpus` runs.
 
-#![allow(clippy::unwrap_used, missing_docs)]
+#![allow(clippy::unwrap_used, clippy::panic, missing_docs)]
 
 use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::Mutex;
 
 use radzero_core::ErrorKind;
 use radzero_core::radiograph::{IntensityPolicy, ReadOptions};
 use radzero_tests::mutate::damaged;
+use serde::Deserialize;
 
 const SEEDS: u64 = 40;
 
+/// Address space of a reader: 1 GiB, in the unit of `ulimit -v`.
+const KIBIBYTES: u32 = 1 << 20;
+
+/// Panics of our own code, caught or not.
+static OUR_PANICS: Mutex<Vec<String>> = Mutex::new(Vec::new());
+
+#[derive(Deserialize)]
+struct Hostile {
+    file: String,
+    /// What the error must say; a file without one may be read.
+    error: Option<String>,
+}
+
+fn folder(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(name)
+}
+
 fn files() -> Vec<PathBuf> {
-    let folders = ["dicom/files", "golden/images"].map(|name| Path::new(env!("CARGO_MANIFEST_DIR")).join(name));
+    let folders = ["dicom/files", "golden/images", "images"].map(folder);
     let list = |folder: &PathBuf| std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
     let mut files: Vec<PathBuf> = folders.iter().flat_map(|folder| -> Vec<PathBuf> { list(folder) }).collect();
+    files
+        .retain(|path| path.extension().is_some_and(|extension| ["dcm", "png", "jpg"].iter().any(|e| extension == *e)));
     files.sort();
     files
 }
 
+fn note_our_panics() {
+    let default = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        if panic.location().is_some_and(|at| at.file().contains("radzero-core")) {
+            OUR_PANICS.lock().unwrap().push(panic.to_string());
+        }
+        default(panic);
+    }));
+}
+
 #[test]
 fn damaged_files_end_in_a_result_or_a_typed_error() {
+    note_our_panics();
     let files = files();
-    assert!(files.len() > 80, "{}", files.len());
+    assert!(files.len() > 100, "{}", files.len());
     let (mut read, mut refused) = (0, 0);
     for (index, path) in files.iter().enumerate() {
         let whole = std::fs::read(path).unwrap();
@@ -43,4 +77,46 @@ fn damaged_files_end_in_a_result_or_a_typed_error() {
         }
     }
     assert!(read > 100 && refused > 100, "{read} read, {refused} refused: the damage does not reach the reader");
+    assert!(OUR_PANICS.lock().unwrap().is_empty(), "{:?}", OUR_PANICS.lock().unwrap());
+}
+
+/// Each file by a process of its own: one that asks for too much memory is ended by the allocator.
+#[cfg(unix)]
+#[test]
+fn small_files_that_ask_for_much_are_read_or_refused_within_1_gib() {
+    let files: Vec<Hostile> = serde_json::from_slice(&std::fs::read(folder("hostile/expected.json")).unwrap()).unwrap();
+    assert!(files.len() > 15);
+    let mut wrong = Vec::new();
+    for Hostile { file, error } in files {
+        let mut child = Command::new("sh");
+        child
+            .args(["-c", &format!("ulimit -v {KIBIBYTES} && exec \"$0\" \"$@\"")])
+            .arg(std::env::current_exe().unwrap());
+        child.args(["--ignored", "--exact", "reads_one_file", "--nocapture"]).env("HOSTILE_FILE", &file);
+        let output = child.output().unwrap();
+        let said = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
+        let fits = match error {
+            Some(hint) => said.contains("refused: ") && said.contains(&hint),
+            None => said.contains("read: "),
+        };
+        if !output.status.success() || !fits || said.contains("SECRET") {
+            wrong.push(format!("{file}: {}\n{said}", output.status));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+#[ignore = "started by the test before it, with its memory limited"]
+fn reads_one_file() {
+    let Ok(name) = std::env::var("HOSTILE_FILE") else { return };
+    note_our_panics();
+    for intensity in [IntensityPolicy::Reference, IntensityPolicy::Display, IntensityPolicy::MinMax] {
+        let options = ReadOptions { intensity, apply_exif_orientation: true, ..ReadOptions::default() };
+        match options.open(folder("hostile").join(&name)) {
+            Ok(radiograph) => println!("read: {} x {}", radiograph.width(), radiograph.height()),
+            Err(error) => println!("refused: {error}"),
+        }
+    }
+    assert!(OUR_PANICS.lock().unwrap().is_empty());
 }

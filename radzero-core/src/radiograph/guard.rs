@@ -14,7 +14,14 @@ pub(super) const MOST_BYTES: u64 = 5 * super::MAX_PIXELS as u64;
 /// # Errors
 /// If `pixels` that take `each` bytes, from decoder to levels, are more than [`MOST_BYTES`].
 pub(super) fn check_memory(pixels: usize, each: usize) -> Result<()> {
-    let needed = (pixels as u64).saturating_mul(each as u64);
+    check_bytes((pixels as u64).saturating_mul(each as u64))
+}
+
+/// As [`check_memory`], for bytes already counted.
+///
+/// # Errors
+/// If they are more than [`MOST_BYTES`].
+pub(super) fn check_bytes(needed: u64) -> Result<()> {
     if needed <= MOST_BYTES {
         return Ok(());
     }

@@ -2,11 +2,12 @@
 
 use std::io::Cursor;
 
+use image::codecs::png::PngDecoder;
 use image::metadata::Orientation;
-use image::{DynamicImage, GrayImage, ImageDecoder as _, ImageError, ImageFormat, RgbImage};
+use image::{DynamicImage, GrayImage, ImageDecoder as _, ImageError, ImageFormat, Limits, RgbImage};
 use zune_jpeg::zune_core::colorspace::ColorSpace;
 
-use super::guard::guarded;
+use super::guard::{MOST_BYTES, check_length, check_memory, guarded};
 use super::options::ReadOptions;
 use super::{MAX_SIDE, Origin, Radiograph, Warning, check_size, jpeg, kind, memory};
 use crate::error::{Error, ErrorKind, Result};
@@ -55,6 +56,9 @@ struct Picture {
     orientation: Orientation,
 }
 
+/// Bytes that deflate makes of one at most.
+const DEFLATED: usize = 1032;
+
 fn decode_png(bytes: &[u8]) -> Result<Picture> {
     let unreadable = |error: ImageError| {
         let message = match &error {
@@ -65,9 +69,17 @@ fn decode_png(bytes: &[u8]) -> Result<Picture> {
         };
         fail(message).with_source(error)
     };
-    let mut decoder = image::codecs::png::PngDecoder::new(Cursor::new(bytes)).map_err(unreadable)?;
-    let (width, height) = decoder.dimensions();
-    check_size(width as usize, height as usize)?;
+    let mut limits = Limits::no_limits();
+    limits.max_alloc = Some(MOST_BYTES);
+    let mut decoder = PngDecoder::with_limits(Cursor::new(bytes), limits).map_err(unreadable)?;
+    let (width, height) = (decoder.dimensions().0 as usize, decoder.dimensions().1 as usize);
+    check_size(width, height)?;
+    // The samples twice, as turning copies them, and the levels made of them.
+    let colour = decoder.color_type();
+    let levels = if colour.has_color() { 3 } else { 1 };
+    check_memory(width * height, 2 * usize::from(colour.bytes_per_pixel()) + levels)?;
+    // A file has one bit a sample at least.
+    check_length(width * height / 8 / DEFLATED, bytes.len())?;
     let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
     Ok(Picture { image: DynamicImage::from_decoder(decoder).map_err(unreadable)?, orientation })
 }

@@ -3,6 +3,7 @@
 //! Steps: codestream -> checked copy ([`whole`]) -> headers -> size check -> samples.
 
 pub(super) mod markers;
+mod size;
 mod whole;
 
 use zune_jpeg::JpegDecoder;

@@ -5,8 +5,8 @@
 //! there is fails on them in strict mode. Those that fill up the last byte are 1-bits anyway (section F.1.2.3). Not found is
 //! what no code shows: other values in the right places, and a cut within the lowest bit of DC of a progressive frame.
 
-use super::broken;
 use super::markers::{cut, entropy_coded, segment, start};
+use super::{broken, size};
 use crate::error::Result;
 
 /// 64 stuffed 1-bits: more than the extra bits of one coefficient, and a code.
@@ -34,7 +34,10 @@ pub(super) fn whole(stream: &[u8]) -> Result<Vec<u8>> {
         copy.extend((body.len() as u16 + 2).to_be_bytes());
         copy.extend(body);
         match marker {
-            0xC0..=0xC2 => frame.begin(marker == 0xC2, body)?,
+            0xC0..=0xC2 => {
+                size::check(body, marker == 0xC2, stream.len())?;
+                frame.begin(marker == 0xC2, body)?;
+            }
             0xDD => frame.restarts = body.iter().any(|&byte| byte != 0),
             0xDA => {
                 frame.scan(body)?;

@@ -2,6 +2,7 @@
 
 use super::{Decoded, Expected, Plane, broken};
 use crate::error::Result;
+use crate::radiograph::guard::{check_length, check_memory};
 
 const HEADER: usize = 64;
 
@@ -14,6 +15,9 @@ pub(super) fn decode(stream: &[u8], expected: &Expected) -> Result<Decoded> {
     if found != wanted {
         return Err(broken(format!("{wanted} RLE segments expected, {found} found")));
     }
+    // Bytes, the words made of them, and what is made of those; and 128 bytes at most from two.
+    check_memory(expected.pixels(), 2 * wanted + 1)?;
+    check_length(expected.pixels() * wanted / 64, stream.len())?;
     let segment = |index: usize| {
         let end = if index + 1 < found { word(index + 2) } else { stream.len() };
         let segment = stream.get(word(index + 1)..end.min(stream.len()));

@@ -12,6 +12,7 @@ mod sequential;
 use self::segments::{Process, Segments};
 use super::{Decoded, Expected, Plane, broken};
 use crate::error::Result;
+use crate::radiograph::guard::{check_length, check_memory};
 use crate::radiograph::jpeg;
 
 pub(super) fn decode(stream: &[u8], expected: &Expected) -> Result<Decoded> {
@@ -20,8 +21,17 @@ pub(super) fn decode(stream: &[u8], expected: &Expected) -> Result<Decoded> {
     expected.check_depth(frame.precision.into())?;
     let planes = match (frame.process, frame.precision) {
         (Process::Sequential | Process::Progressive, 8) => dct8(stream, frame.components.len())?,
-        (Process::Sequential, 12) => vec![Plane::Words(sequential::decode(Segments::new(stream)?)?)],
+        (Process::Sequential, 12) => {
+            check_memory(expected.pixels(), 3)?;
+            // A block takes two codes, of one bit at least.
+            check_length(expected.pixels() / 64 / 4, stream.len())?;
+            vec![Plane::Words(sequential::decode(Segments::new(stream)?)?)]
+        }
         (Process::Lossless, 2..=16) => {
+            // Words, and what is made of them; and a code for each sample.
+            let components = frame.components.len();
+            check_memory(expected.pixels(), 3 * components + 1)?;
+            check_length(expected.pixels() * components / 8, stream.len())?;
             lossless::decode(Segments::new(stream)?)?.into_iter().map(Plane::Words).collect()
         }
         (process, precision) => {

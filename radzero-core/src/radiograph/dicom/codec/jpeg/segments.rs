@@ -101,10 +101,17 @@ impl<'a> Segments<'a> {
         let (&count, body) = body.split_first().ok_or_else(cut)?;
         let (selectors, settings) = body.split_at_checked(2 * usize::from(count)).ok_or_else(cut)?;
         let &[spectral_start, _, approximation, ..] = settings else { return Err(cut()) };
-        let mut components = Vec::with_capacity(count.into());
+        let mut components = Vec::new();
         for &[identifier, tables] in selectors.as_chunks::<2>().0 {
             let index = self.frame.components.iter().position(|component| component.identifier == identifier);
-            components.push((index.ok_or_else(|| broken("a JPEG scan names an unknown component"))?, tables));
+            let index = index.ok_or_else(|| broken("a JPEG scan names an unknown component"))?;
+            if components.iter().any(|&(known, _)| known == index) {
+                return Err(broken(format!(
+                    "the components of a JPEG scan: at most {} expected, one of them twice found",
+                    self.frame.components.len()
+                )));
+            }
+            components.push((index, tables));
         }
         if components.is_empty() {
             return Err(broken("a JPEG scan has no component"));
