@@ -44,7 +44,8 @@ impl Region {
     /// The mask \[height, width\].
     ///
     /// # Errors
-    /// [`Error::Truth`] if runs or a mask file do not fit the size, those of reading a mask file. Boxes end at the border.
+    /// [`Error::Truth`] if runs or a mask file do not fit the size, or if one of them or a box has no pixel in it: what is
+    /// labelled must not turn into an image without the finding. Those of reading a mask file. Boxes end at the border.
     pub fn mask(&self, width: usize, height: usize) -> Result<Array2<bool>> {
         let mut mask = Array2::from_elem((height, width), false);
         self.draw(&mut mask)?;
@@ -72,6 +73,14 @@ impl Region {
                     };
                     let rows = within(corners.top, corners.height, height);
                     let columns = within(corners.left, corners.width, width);
+                    if rows.is_empty() || columns.is_empty() {
+                        let PixelBox { left, top, width: across, height: down } = corners;
+                        let message = format!(
+                            "a box with a pixel of the image of {width} x {height} expected, {across} x {down} pixels from \
+                             ({left}, {top}) found"
+                        );
+                        return Err(Error::Truth(message));
+                    }
                     mask.slice_mut(s![rows, columns]).fill(true);
                 }
                 Ok(())
@@ -85,6 +94,9 @@ impl Region {
 fn draw_runs(runs: &[(u32, u32)], mask: &mut Array2<bool>) -> Result<()> {
     let (height, width) = mask.dim();
     let pixels = width as u64 * height as u64;
+    if !runs.is_empty() && runs.iter().all(|&(_, length)| length == 0) {
+        return Err(Error::Truth(format!("runs with a pixel expected, {} of length 0 found", runs.len())));
+    }
     let mut position = 0_u64;
     for &(start, length) in runs {
         let from = position + u64::from(start);
@@ -113,6 +125,9 @@ fn draw_file(path: &Path, mask: &mut Array2<bool>) -> Result<()> {
             format!("{} has {found_width} x {found_height} pixels, the image {width} x {height}", path.display());
         return Err(Error::Truth(message));
     }
+    if image.iter().all(|level| *level == 0) {
+        return Err(Error::Truth(format!("{} is black throughout, a mask expected", path.display())));
+    }
     for (inside, level) in mask.iter_mut().zip(image.iter()) {
         *inside |= *level > 0;
     }
@@ -137,12 +152,27 @@ mod tests {
 
     #[test]
     fn boxes_end_at_the_border() {
-        let boxes = vec![
-            PixelBox { left: 1, top: 0, width: 9, height: 1 },
-            PixelBox { left: u32::MAX, top: 7, width: u32::MAX, height: 1 },
-        ];
+        let boxes = vec![PixelBox { left: 1, top: 0, width: 9, height: 1 }];
         assert_eq!(Region::Boxes(boxes).mask(3, 2).unwrap(), array![[false, true, true], [false, false, false]]);
         assert!(!Region::nowhere().mask(3, 2).unwrap().iter().any(|&inside| inside));
+    }
+
+    #[test]
+    fn what_is_labelled_has_a_pixel() {
+        let far = PixelBox { left: u32::MAX, top: 7, width: u32::MAX, height: 1 };
+        let near = PixelBox { left: 0, top: 0, width: 1, height: 1 };
+        for (region, hint) in [
+            (Region::Boxes(vec![near, far]), "the image of 3 x 2 expected, 4294967295 x 1 pixels from (4294967295, 7)"),
+            (Region::Boxes(vec![PixelBox { width: 0, ..near }]), "0 x 1 pixels from (0, 0) found"),
+            (Region::Runs(vec![(1, 0)]), "1 of length 0 found"),
+        ] {
+            let error = Region::All(vec![region]).mask(3, 2).unwrap_err().to_string();
+            assert!(error.contains(hint), "{error}");
+        }
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("mask.png");
+        image::GrayImage::new(3, 2).save(&path).unwrap();
+        assert!(Region::File(path).mask(3, 2).unwrap_err().to_string().contains("mask.png is black throughout"));
     }
 
     #[test]

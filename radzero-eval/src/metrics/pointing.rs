@@ -23,6 +23,13 @@ impl Corners {
     pub fn contain(&self, x: f64, y: f64) -> bool {
         self.left <= x && x <= self.right && self.top <= y && y <= self.bottom
     }
+
+    /// Whether an image of this size has a pixel in the box, borders included.
+    #[must_use]
+    pub fn touch(&self, width: usize, height: usize) -> bool {
+        let along = |low: f64, high: f64, side: usize| low.max(0.0).ceil() <= high.min(side as f64 - 1.0).floor();
+        along(self.left, self.right, width) && along(self.top, self.bottom, height)
+    }
 }
 
 /// A hit: the pixel (x, y) lies in any of the boxes.

@@ -10,7 +10,7 @@ use crate::datasets::{Dataset, Targets};
 use crate::error::{Error, Result};
 use crate::metrics::Undefined;
 use crate::metrics::bootstrap::Bootstrap;
-use crate::metrics::pointing::{PointingGame, hit};
+use crate::metrics::pointing::{Corners, PointingGame, hit};
 use crate::report::result::ClassScore;
 use crate::run::journal::Journal;
 use crate::run::model::Similarity;
@@ -50,7 +50,17 @@ impl Task for Grounding {
         truth.iter().map(|target| target.prompt).collect()
     }
 
-    fn observe<S: Similarity>(&mut self, truth: &Targets, _: &Radiograph, found: &[S]) -> Result<Row> {
+    fn observe<S: Similarity>(&mut self, truth: &Targets, radiograph: &Radiograph, found: &[S]) -> Result<Row> {
+        let (width, height) = (radiograph.width(), radiograph.height());
+        for corners in truth.iter().flat_map(|target| &target.boxes) {
+            if !corners.touch(width, height) {
+                let Corners { left, top, right, bottom } = corners;
+                let message = format!(
+                    "a box with a pixel of the image of {width} x {height} expected, ({left}, {top}) to ({right}, {bottom}) found"
+                );
+                return Err(Error::Truth(message));
+            }
+        }
         let points = truth.iter().zip(found).map(|(target, found)| {
             let Peak { x, y, value: similarity } = found.peak();
             // Also where every value is NaN: nothing is greater than the start.
