@@ -9,11 +9,12 @@ use std::path::Path;
 use serde::Deserialize;
 
 use super::classification::{Published, dataset};
-use super::files::{LabelFiles, same_image, same_length};
+use super::files::{LabelFiles, other_image, same_image, same_length};
 use super::{Dataset, Labels, Sample, Target, Targets};
 use crate::error::{Error, Result};
 use crate::metrics::pointing::Corners;
 
+const SENTENCES: &str = "ChestXDet10/chestXDet10_test_text.json";
 const OWNER: &str = "ChestX-Det10's images are distributed by the NIH Clinical Center (nihcc.app.box.com/v/ChestXray-NIHCC) and with \
     Deepwise's annotations (GitHub, Deepwise-AILab/ChestX-Det10-Dataset).";
 const LABELS: &str = "ChestXDet10/test.json";
@@ -55,7 +56,10 @@ pub fn classification(root: &Path, images: &Path) -> Result<Dataset<Labels>> {
         .iter()
         .map(|entry| (0..CLASSES.len()).map(|class| entry.iter().any(|(shown, _)| *shown == class)).collect());
     let (labels, classes) = (labels.collect(), CLASSES.map(str::to_owned).to_vec());
-    dataset(Published { name: "ChestXDet10", owner: OWNER, classes, prompts, paths, labels, images }, files)
+    dataset(
+        Published { name: "ChestXDet10", owner: OWNER, sentences: SENTENCES, classes, prompts, paths, labels, images },
+        files,
+    )
 }
 
 /// Reads ChestX-Det10 for grounding: one target for each class that an image shows, with all its boxes.
@@ -88,7 +92,7 @@ pub fn grounding(root: &Path, images: &Path) -> Result<Dataset<Targets>> {
 fn read(root: &Path) -> Result<Read> {
     let mut files = LabelFiles::new(root, OWNER);
     let paths = files.image_paths("ChestXDet10/chestXDet10_test_image.csv")?;
-    let prompts = files.prompts("ChestXDet10/chestXDet10_test_text.json")?;
+    let prompts = files.prompts(SENTENCES)?;
     let raw: Vec<Entry> = files.json(LABELS)?;
     let file = files.path(LABELS);
     same_length(&file, paths.len(), raw.len())?;
@@ -96,7 +100,7 @@ fn read(root: &Path) -> Result<Read> {
     for (path, entry) in paths.iter().zip(raw) {
         let bad = |message: String| Error::format(&file, None, message);
         if !same_image(path, &entry.file_name) {
-            return Err(bad(format!("the order of the image list expected: {path}; {} found", entry.file_name)));
+            return Err(other_image(&file, None, path, &entry.file_name));
         }
         if entry.syms.len() != entry.boxes.len() {
             let (syms, boxes) = (entry.syms.len(), entry.boxes.len());

@@ -7,10 +7,11 @@
 use std::path::Path;
 
 use super::classification::{Published, dataset};
-use super::files::{LabelFiles, same_image, same_length};
+use super::files::{LabelFiles, other_image, same_image, same_length};
 use super::{Dataset, Labels};
 use crate::error::{Error, Result};
 
+const SENTENCES: &str = "ChestXray14/chestxray14_test_text.json";
 const OWNER: &str =
     "ChestX-ray14's images are distributed by the NIH Clinical Center (nihcc.app.box.com/v/ChestXray-NIHCC).";
 const LABELS: &str = "ChestXray14/test_list.txt";
@@ -40,7 +41,7 @@ const CLASSES: [&str; 14] = [
 pub fn classification(root: &Path, images: &Path) -> Result<Dataset<Labels>> {
     let mut files = LabelFiles::new(root, OWNER);
     let paths = files.image_paths("ChestXray14/chestxray14_test_image.csv")?;
-    let prompts = files.prompts("ChestXray14/chestxray14_test_text.json")?;
+    let prompts = files.prompts(SENTENCES)?;
     let text = files.text(LABELS)?;
     let file = files.path(LABELS);
     let lines: Vec<&str> = text.lines().filter(|line| !line.trim().is_empty()).collect();
@@ -50,8 +51,7 @@ pub fn classification(root: &Path, images: &Path) -> Result<Dataset<Labels>> {
         let mut words = line.split_whitespace();
         let name = words.next().unwrap_or_default();
         if !same_image(path, name) {
-            let message = format!("the order of the image list expected: {path}; {name} found");
-            return Err(Error::format(&file, number, message));
+            return Err(other_image(&file, number, path, name));
         }
         let row: Option<Labels> = words.map(label).collect();
         let row = row.filter(|row| row.len() == CLASSES.len()).ok_or_else(|| {
@@ -64,7 +64,10 @@ pub fn classification(root: &Path, images: &Path) -> Result<Dataset<Labels>> {
         labels.push(row);
     }
     let classes = CLASSES.map(str::to_owned).to_vec();
-    dataset(Published { name: "ChestXray14", owner: OWNER, classes, prompts, paths, labels, images }, files)
+    dataset(
+        Published { name: "ChestXray14", owner: OWNER, sentences: SENTENCES, classes, prompts, paths, labels, images },
+        files,
+    )
 }
 
 fn label(word: &str) -> Option<bool> {

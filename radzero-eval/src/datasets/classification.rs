@@ -2,15 +2,17 @@
 
 use std::path::Path;
 
-use super::files::{LabelFiles, same_length};
+use super::files::{LabelFiles, not_empty};
 use super::{Dataset, Labels, Sample};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use radzero_core::radiograph::IntensityPolicy;
 
 /// A published data set, put together: one path, one row of labels an image, one sentence a class.
 pub(super) struct Published<'a> {
     pub(super) name: &'static str,
     pub(super) owner: &'static str,
+    /// The file of the sentences.
+    pub(super) sentences: &'static str,
     pub(super) classes: Vec<String>,
     pub(super) prompts: Vec<String>,
     pub(super) paths: Vec<String>,
@@ -19,8 +21,10 @@ pub(super) struct Published<'a> {
 }
 
 pub(super) fn dataset(published: Published<'_>, files: LabelFiles) -> Result<Dataset<Labels>> {
-    let Published { name, owner, classes, prompts, paths, labels, images } = published;
-    same_length(&files.path("the file of sentences"), classes.len(), prompts.len())?;
+    let Published { name, owner, sentences, classes, prompts, paths, labels, images } = published;
+    let sentences = files.path(sentences);
+    same_order(&sentences, &classes, &prompts)?;
+    not_empty(&files.path(name), &paths)?;
     let samples = paths.into_iter().zip(labels);
     let samples = samples.map(|(id, truth)| Sample { path: images.join(&id), id, truth }).collect();
     Ok(Dataset {
@@ -33,4 +37,23 @@ pub(super) fn dataset(published: Published<'_>, files: LabelFiles) -> Result<Dat
         files: files.finish(),
         owner: owner.to_owned(),
     })
+}
+
+/// Sentences and classes are two lists that belong together. A sentence may be worded in any way, but one without the last word
+/// of its class and with the name of another is in the wrong place.
+fn same_order(file: &Path, classes: &[String], prompts: &[String]) -> Result<()> {
+    if classes.len() != prompts.len() {
+        let message = format!("a sentence for each of {} classes expected, {} found", classes.len(), prompts.len());
+        return Err(Error::format(file, None, message));
+    }
+    let lower: Vec<String> = classes.iter().map(|class| class.to_lowercase()).collect();
+    for (index, prompt) in prompts.iter().enumerate() {
+        let text = prompt.to_lowercase();
+        let own = lower[index].split_whitespace().next_back().is_some_and(|word| text.contains(word));
+        if !own && lower.iter().any(|other| text.contains(other)) {
+            let message = format!("a sentence about {} expected under \"{index}\", {prompt:?} found", classes[index]);
+            return Err(Error::format(file, None, message));
+        }
+    }
+    Ok(())
 }

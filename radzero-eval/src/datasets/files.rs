@@ -21,7 +21,8 @@ const LABELS: &str = "The label files of the published evaluation are in the fol
 #[derive(Debug)]
 pub(crate) struct LabelFiles {
     root: PathBuf,
-    owner: &'static str,
+    /// Where to get what is missing.
+    source: String,
     read: Vec<LabelFile>,
 }
 
@@ -41,8 +42,14 @@ pub(crate) struct Row<'a> {
 }
 
 impl LabelFiles {
-    pub(crate) fn new(root: &Path, owner: &'static str) -> Self {
-        Self { root: root.to_owned(), owner, read: Vec::new() }
+    /// Those of a published data set.
+    pub(crate) fn new(root: &Path, owner: &str) -> Self {
+        Self { root: root.to_owned(), source: format!("{LABELS} {owner}"), read: Vec::new() }
+    }
+
+    /// Those of the caller.
+    pub(crate) fn own(root: &Path, source: &str) -> Self {
+        Self { root: root.to_owned(), source: source.to_owned(), read: Vec::new() }
     }
 
     pub(crate) fn path(&self, name: &str) -> PathBuf {
@@ -52,7 +59,7 @@ impl LabelFiles {
     pub(crate) fn text(&mut self, name: &str) -> Result<String> {
         let path = self.path(name);
         let bytes = fs::read(&path).map_err(|source| match source.kind() {
-            ErrorKind::NotFound => Error::Missing { path: path.clone(), owner: format!("{LABELS} {}", self.owner) },
+            ErrorKind::NotFound => Error::Missing { path: path.clone(), owner: self.source.clone() },
             _ => Error::Io { action: "read", path: path.clone(), source },
         })?;
         let text =
@@ -177,11 +184,41 @@ pub(crate) fn same_length(path: &Path, expected: usize, found: usize) -> Result<
     Err(Error::format(path, None, format!("as many entries as the image list has expected, {expected}; {found} found")))
 }
 
+/// A data set without an image measures nothing, and is most likely another file than was meant.
+pub(crate) fn not_empty<T>(path: &Path, found: &[T]) -> Result<()> {
+    if found.is_empty() { Err(Error::format(path, None, "at least one image expected, none found")) } else { Ok(()) }
+}
+
 /// Whether two names are of one file: the published lists are of different folders, and some have lost the extension.
 pub(crate) fn same_image(one: &str, other: &str) -> bool {
-    let name = |path: &str| path.rsplit(['/', '\\']).next().unwrap_or(path).to_owned();
-    let stem = |path: &str| name(path).rsplit_once('.').map_or(name(path), |(stem, _)| stem.to_owned());
-    name(one) == name(other) || stem(one) == stem(other)
+    same_path(one, other, 1)
+}
+
+/// Whether the last `parts` of two paths are the same, or as many as the shorter has. In some data sets only a folder tells
+/// images apart.
+pub(crate) fn same_path(one: &str, other: &str, parts: usize) -> bool {
+    let split = |path: &str| -> Vec<String> { path.trim().rsplit(['/', '\\']).map(str::to_owned).collect() };
+    let (one, other) = (split(one), split(other));
+    let folders = parts.min(one.len()).min(other.len());
+    one[1..folders] == other[1..folders] && (one[0] == other[0] || stem(&one[0]) == stem(&other[0]))
+}
+
+/// Whether `name` is the file name in `path`, or its end: "1_IM-0001-4001" of "CXR1_1_IM-0001-4001.png".
+pub(crate) fn ends_with_name(path: &str, name: &str) -> bool {
+    let (path, name) = (stem(path.rsplit(['/', '\\']).next().unwrap_or(path)), stem(name.trim()));
+    let ends = |long: &str, short: &str| {
+        !short.is_empty() && long.strip_suffix(short).is_some_and(|rest| !rest.ends_with(char::is_alphanumeric))
+    };
+    ends(path, name) || ends(name, path)
+}
+
+fn stem(name: &str) -> &str {
+    name.rsplit_once('.').map_or(name, |(stem, _)| stem)
+}
+
+/// The line of a list of labels names another image than the same line of the image list.
+pub(crate) fn other_image(file: &Path, line: impl Into<Option<u64>>, expected: &str, found: &str) -> Error {
+    Error::format(file, line, format!("the order of the image list expected: {expected}; {found} found"))
 }
 
 /// All image files below `root`, by file name without extension. Of two with the same name the first in order of path.

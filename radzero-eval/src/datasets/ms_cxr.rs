@@ -9,7 +9,7 @@ use std::path::Path;
 
 use serde::Deserialize;
 
-use super::files::LabelFiles;
+use super::files::{LabelFiles, not_empty};
 use super::{Dataset, Sample, Target, Targets};
 use crate::error::{Error, Result};
 use crate::metrics::pointing::Corners;
@@ -59,6 +59,7 @@ pub fn grounding(root: &Path, images: &Path) -> Result<Dataset<Targets>> {
         });
         samples[place].truth.push(Target { class: 0, prompt, boxes: vec![Corners { left, top, right, bottom }] });
     }
+    not_empty(&files.path(LABELS), &samples)?;
     Ok(Dataset {
         name: "MS-CXR".to_owned(),
         classes: vec!["phrases".to_owned()],

@@ -1,16 +1,17 @@
 //! OpenI (Indiana University), 18 classes from its automatic labels.
 //!
 //! Files: `OpenI/openi_multi_label_image.csv` (column `Path`), `OpenI/openi_multi_label_text.json` (sentences),
-//! `OpenI/custom.csv` (column `labels_automatic`, line by line as the image list). As in the published evaluation a class is
+//! `OpenI/custom.csv` (columns `imageid` and `labels_automatic`, line by line as the image list). As in the published evaluation a class is
 //! shown where the text under `labels_automatic` contains its name.
 
 use std::path::Path;
 
 use super::classification::{Published, dataset};
-use super::files::{LabelFiles, same_length};
+use super::files::{LabelFiles, ends_with_name, other_image, same_length};
 use super::{Dataset, Labels, long_tail_groups};
 use crate::error::Result;
 
+const SENTENCES: &str = "OpenI/openi_multi_label_text.json";
 const OWNER: &str = "OpenI's images are distributed by the U.S. National Library of Medicine (openi.nlm.nih.gov, Indiana University collection).";
 
 /// Name, and what the text is searched for.
@@ -42,17 +43,23 @@ const CLASSES: [(&str, &[&str]); 18] = [
 pub fn classification(root: &Path, images: &Path) -> Result<Dataset<Labels>> {
     let mut files = LabelFiles::new(root, OWNER);
     let paths = files.image_paths("OpenI/openi_multi_label_image.csv")?;
-    let prompts = files.prompts("OpenI/openi_multi_label_text.json")?;
+    let prompts = files.prompts(SENTENCES)?;
     let table = files.csv("OpenI/custom.csv")?;
     same_length(&table.path, paths.len(), table.len())?;
-    let labels = table.rows().map(|row| {
+    let labels = table.rows().zip(&paths).map(|(row, path)| {
+        let name = row.optional("imageid");
+        if !name.is_empty() && !ends_with_name(path, name) {
+            return Err(other_image(&table.path, row.line, path, name));
+        }
         let text = row.get("labels_automatic")?;
         Ok(CLASSES.iter().map(|(_, words)| words.iter().any(|word| text.contains(word))).collect())
     });
     let labels = labels.collect::<Result<Vec<Labels>>>()?;
     let classes = CLASSES.map(|(name, _)| name.to_owned()).to_vec();
-    let mut dataset =
-        dataset(Published { name: "OpenI", owner: OWNER, classes, prompts, paths, labels, images }, files)?;
+    let mut dataset = dataset(
+        Published { name: "OpenI", owner: OWNER, sentences: SENTENCES, classes, prompts, paths, labels, images },
+        files,
+    )?;
     dataset.groups = long_tail_groups(&dataset.samples, dataset.classes.len());
     Ok(dataset)
 }

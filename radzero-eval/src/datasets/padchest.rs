@@ -12,10 +12,11 @@ use serde::Deserialize;
 use serde::de::{Deserializer, MapAccess, Visitor};
 
 use super::classification::{Published, dataset};
-use super::files::{LabelFiles, same_image, same_length};
+use super::files::{LabelFiles, other_image, same_image, same_length};
 use super::{Dataset, Labels, long_tail_groups};
-use crate::error::{Error, Result};
+use crate::error::Result;
 
+const SENTENCES: &str = "PadChest/padchest_multi_label_text.json";
 const OWNER: &str =
     "PadChest's images are distributed by BIMCV, Valencia (bimcv.cipf.es), after agreement to its terms of use.";
 const LABELS: &str = "PadChest/manual_image.json";
@@ -49,22 +50,23 @@ impl<'de> Deserialize<'de> for Ordered {
 /// Reads PadChest below `root`, images relative to `images`.
 ///
 /// # Errors
-/// [`Error::Missing`], [`Error::Format`].
+/// [`Error::Missing`](crate::Error::Missing), [`Error::Format`](crate::Error::Format).
 pub fn classification(root: &Path, images: &Path) -> Result<Dataset<Labels>> {
     let mut files = LabelFiles::new(root, OWNER);
     let paths = files.image_paths("PadChest/padchest_multi_label_image.csv")?;
-    let prompts = files.prompts("PadChest/padchest_multi_label_text.json")?;
+    let prompts = files.prompts(SENTENCES)?;
     let Ordered(entries) = files.json(LABELS)?;
     same_length(&files.path(LABELS), paths.len(), entries.len())?;
     if let Some((path, (name, _))) = paths.iter().zip(&entries).find(|(path, (name, _))| !same_image(path, name)) {
-        let message = format!("the order of the image list expected: {path}; {name} found");
-        return Err(Error::format(&files.path(LABELS), None, message));
+        return Err(other_image(&files.path(LABELS), None, path, name));
     }
     let classes: BTreeSet<&str> = entries.iter().flat_map(|(_, labels)| labels).map(String::as_str).collect();
     let classes: Vec<String> = classes.into_iter().filter(|&name| name != NORMAL).map(str::to_owned).collect();
     let labels = entries.iter().map(|(_, shown)| classes.iter().map(|class| shown.contains(class)).collect()).collect();
-    let mut dataset =
-        dataset(Published { name: "PadChest", owner: OWNER, classes, prompts, paths, labels, images }, files)?;
+    let mut dataset = dataset(
+        Published { name: "PadChest", owner: OWNER, sentences: SENTENCES, classes, prompts, paths, labels, images },
+        files,
+    )?;
     dataset.groups = long_tail_groups(&dataset.samples, dataset.classes.len());
     Ok(dataset)
 }

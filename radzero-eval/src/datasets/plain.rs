@@ -14,7 +14,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
-use super::files::{LabelFiles, Row};
+use super::files::{LabelFiles, Row, not_empty};
 use super::region::{PixelBox, Region};
 use super::{Dataset, Labels, Regions, Sample, Target, Targets};
 use crate::error::{Error, Result};
@@ -25,10 +25,12 @@ const OWNER: &str = "The file and its images are your own; the documentation des
 
 /// What a line says.
 struct Finding {
+    line: u64,
     label: String,
     prompt: String,
     corners: Option<Corners>,
-    region: Region,
+    /// `None` where the line has neither box nor mask.
+    region: Option<Region>,
 }
 
 /// A file, by image in the order of its lines.
@@ -76,7 +78,7 @@ pub fn grounding(file: &Path, images: &Path) -> Result<Dataset<Targets>> {
     })
 }
 
-/// Reads the CSV file `file` for segmentation. It must have one label.
+/// Reads the CSV file `file` for segmentation. It must have one label, with a box or a mask on each of its lines.
 ///
 /// # Errors
 /// [`Error::Missing`], [`Error::Format`].
@@ -87,15 +89,20 @@ pub fn segmentation(file: &Path, images: &Path) -> Result<Dataset<Regions>> {
         let message = format!("one label expected for segmentation, {} found: {}", classes.len(), classes.join(", "));
         return Err(Error::format(file, None, message));
     }
+    // Without a place a finding would count as an image without it.
+    let mut findings = plain.samples.iter().flat_map(|sample| &sample.truth);
+    if let Some(Finding { line, label, .. }) = findings.find(|finding| finding.region.is_none()) {
+        return Err(Error::format(file, *line, format!("a box or a mask of {label:?} expected, neither found")));
+    }
     plain.dataset(classes, prompts, |_, _, findings| {
-        Region::All(findings.into_iter().map(|finding| finding.region).collect())
+        Region::All(findings.into_iter().filter_map(|finding| finding.region).collect())
     })
 }
 
 fn read(file: &Path, images: &Path) -> Result<Plain> {
     let (root, name) = (file.parent().unwrap_or(Path::new("")), file.file_name().unwrap_or_default());
     let name = name.to_string_lossy().into_owned();
-    let mut files = LabelFiles::new(root, OWNER);
+    let mut files = LabelFiles::own(root, OWNER);
     let table = files.csv(&name)?;
     let mut samples: Vec<Sample<Vec<Finding>>> = Vec::new();
     let mut places: HashMap<&str, usize> = HashMap::new();
@@ -111,6 +118,7 @@ fn read(file: &Path, images: &Path) -> Result<Plain> {
         });
         samples[place].truth.extend(finding);
     }
+    not_empty(&table.path, &samples)?;
     let name = name.rsplit_once('.').map_or(name.clone(), |(stem, _)| stem.to_owned());
     Ok(Plain { files, name, samples })
 }
@@ -143,7 +151,8 @@ fn finding(row: &Row<'_>, images: &Path) -> Result<Option<Finding>> {
         "" => format!("There is {label}"),
         prompt => prompt.to_owned(),
     };
-    Ok(Some(Finding { label: label.to_owned(), prompt, corners, region: Region::All(regions) }))
+    let region = (!regions.is_empty()).then_some(Region::All(regions));
+    Ok(Some(Finding { line: row.line, label: label.to_owned(), prompt, corners, region }))
 }
 
 fn corners(row: &Row<'_>) -> Result<Option<Corners>> {

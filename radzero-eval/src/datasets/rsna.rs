@@ -7,7 +7,7 @@
 use std::collections::HashMap;
 use std::path::Path;
 
-use super::files::{LabelFiles, Row, Table, images_by_stem, number};
+use super::files::{LabelFiles, Row, Table, images_by_stem, not_empty, number};
 use super::region::{PixelBox, Region};
 use super::{Dataset, Regions, Sample};
 use crate::error::Result;
@@ -32,6 +32,7 @@ pub fn read(root: &Path, name: &str, images: &Path) -> Result<Dataset<Regions>> 
     let mut files = LabelFiles::new(root, OWNER);
     let table = files.csv(name)?;
     let samples = if table.has("patientId") { box_a_line(&table, images)? } else { image_a_line(&table, images)? };
+    not_empty(&table.path, &samples)?;
     Ok(Dataset {
         name: "RSNA".to_owned(),
         classes: vec!["Pneumonia".to_owned()],

@@ -7,7 +7,7 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
-use super::files::{LabelFiles, Row, images_by_stem};
+use super::files::{LabelFiles, Row, images_by_stem, not_empty};
 use super::region::Region;
 use super::{Dataset, Regions, Sample};
 use crate::error::Result;
@@ -52,6 +52,7 @@ pub fn read(root: &Path, name: &str, images: &Path) -> Result<Dataset<Regions>> 
             regions.push(Region::Runs(runs));
         }
     }
+    not_empty(&table.path, &samples)?;
     Ok(Dataset {
         name: "SIIM".to_owned(),
         classes: vec!["Pneumothorax".to_owned()],
