@@ -11,7 +11,7 @@
 //! 4. [`similarity`]: VL-CABS turns tokens and embeddings into scores and logits
 //! 5. [`map`]: scores become a similarity map with its peak and mask
 //!
-//! [`RadZero`] connects them, [`manifest`] is the contract with the exporter.
+//! [`RadZero`] connects them, [`manifest`] and [`operators`] are the contract with the exporter.
 //!
 //! ```no_run
 //! use radzero_core::{RadZero, Radiograph};
@@ -29,6 +29,7 @@ mod error;
 pub mod manifest;
 pub mod map;
 mod model;
+pub mod operators;
 pub mod pixels;
 mod prompt;
 pub mod radiograph;

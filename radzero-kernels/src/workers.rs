@@ -1,7 +1,7 @@
 //! Who computes.
 
 /// Threads that share out tasks: ONNX Runtime's pool, or any other.
-pub trait Workers: Sync {
+pub trait Workers {
     /// How many there are.
     fn count(&self) -> usize;
 

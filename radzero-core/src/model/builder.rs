@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex};
 
 use lru::LruCache;
 use ort::session::builder::SessionBuilder;
+use radzero_kernels::Kernels;
 
 use super::{PROMPT_CACHE, RadZero};
 use crate::error::Result;
@@ -36,6 +37,7 @@ impl RadZeroBuilder {
                 model_hash: String::new(),
                 library_version: String::new(),
                 configure: None,
+                kernels: Kernels::detect(),
             },
         }
     }
@@ -49,6 +51,13 @@ impl RadZeroBuilder {
     /// Uses this many threads for a run on the CPU; by default one a core. Resampling and maps use rayon's global pool.
     pub fn threads(mut self, threads: NonZeroUsize) -> Self {
         self.options.threads = threads;
+        self
+    }
+
+    /// Leaves the image graph's layers and attention on the CPU to ONNX Runtime's kernels, instead of the project's own
+    /// ([`RadZero::kernels`]): to compare the two.
+    pub fn onnxruntime_kernels(mut self) -> Self {
+        self.options.kernels = None;
         self
     }
 
@@ -98,10 +107,14 @@ impl RadZeroBuilder {
         let runtime = self.runtime.map_or_else(Runtime::discover, Ok)?;
         self.options.model_hash = directory.hash().to_string();
         self.options.library_version = runtime.version().unwrap_or("of-the-host").to_owned();
+        if self.options.device != Device::Cpu {
+            self.options.kernels = None;
+        }
         let image = ImageSession::open(&runtime, &directory, &self.options)?;
         let text = TextSession::open(&runtime, &directory, &self.options)?;
         let prompts = Mutex::new(LruCache::new(PROMPT_CACHE));
-        Ok(RadZero { directory, device: self.options.device, runtime, image, text, tokenizer, prompts })
+        let kernels = self.options.kernels.filter(|_| image.placement().has_own_operators());
+        Ok(RadZero { directory, device: self.options.device, kernels, runtime, image, text, tokenizer, prompts })
     }
 }
 

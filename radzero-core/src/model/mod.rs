@@ -15,6 +15,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use lru::LruCache;
 use ndarray::{Array3, ArrayView, ArrayView2, ArrayView3, Axis, Dimension};
+use radzero_kernels::Kernels;
 
 pub use self::archive::{ArchiveImage, EncodedArchive};
 pub use self::builder::RadZeroBuilder;
@@ -53,6 +54,7 @@ const PROMPT_CACHE: NonZeroUsize = NonZeroUsize::new(4096).unwrap();
 pub struct RadZero {
     directory: ModelDirectory,
     device: Device,
+    kernels: Option<Kernels>,
     runtime: Runtime,
     image: ImageSession,
     text: TextSession,
@@ -96,6 +98,14 @@ impl RadZero {
     #[must_use]
     pub fn runtime(&self) -> &Runtime {
         &self.runtime
+    }
+
+    /// The instruction set of the project's own kernels that run the image graph's layers and attention (`avx512`, `avx2`,
+    /// `neon`); `None` where ONNX Runtime's run them: on devices other than the CPU, on other processors, and for graphs without
+    /// [operators](crate::operators) of the project's own.
+    #[must_use]
+    pub fn kernels(&self) -> Option<&'static str> {
+        self.kernels.map(Kernels::name)
     }
 
     /// Which execution provider runs the image graph's nodes, as the session reports it.

@@ -4,6 +4,7 @@
 
 mod cancellation;
 mod device;
+mod kernels;
 mod library;
 mod placement;
 mod probe;

@@ -9,6 +9,7 @@ use ort::session::Session;
 
 use super::Device;
 use crate::error::{Error, ErrorKind, Result};
+use crate::operators::Operator;
 
 /// Session configuration without which ONNX Runtime keeps no record of the assignment.
 pub(super) const RECORD_KEY: &str = "session.record_ep_graph_assignment_info";
@@ -58,6 +59,14 @@ impl Placement {
     /// Execution providers and, of each, the operators that it runs with their number.
     pub fn operators(&self) -> impl Iterator<Item = (&str, &BTreeMap<String, usize>)> {
         self.0.iter().map(|(name, operators)| (name.as_str(), operators))
+    }
+
+    /// Whether the graph has operators of the project's own that were not replaced by their definitions: these run on its own
+    /// kernels.
+    pub(crate) fn has_own_operators(&self) -> bool {
+        let own =
+            |operators: &BTreeMap<String, usize>| Operator::ALL.iter().any(|own| operators.contains_key(own.name()));
+        self.0.values().any(own)
     }
 
     /// Fails unless `device` runs every heavy node.

@@ -10,9 +10,10 @@ use ndarray::{Array2, Array3, ArrayView2, ArrayView4, ArrayViewD};
 use ort::session::builder::SessionBuilder;
 use ort::session::{RunOptions, Session, SessionInputValue};
 use ort::value::{Outlet, TensorElementType, TensorRef, ValueType};
+use radzero_kernels::Kernels;
 
 use super::queue::Queue;
-use super::{Cancellation, Device, Placement, Runtime, placement, providers};
+use super::{Cancellation, Device, Placement, Runtime, kernels, placement, providers};
 use crate::error::{Error, ErrorKind, Result};
 use crate::manifest::{self, Dimension, Element, Graph, ModelDirectory, Precision, Tensor};
 
@@ -32,6 +33,8 @@ pub(crate) struct SessionOptions {
     pub(crate) model_hash: String,
     pub(crate) library_version: String,
     pub(crate) configure: Option<Configure>,
+    /// The project's own kernels, where they serve the device and the processor.
+    pub(crate) kernels: Option<Kernels>,
 }
 
 /// A session that can be shared: calls queue up, first come, first served.
@@ -51,6 +54,12 @@ impl Shared {
             Error::new(ErrorKind::Runtime, format!("cannot prepare a session for {}", path.display()))
                 .with_source(error)
         })?;
+        if let Some(kernels) = options.kernels {
+            let domain = kernels::domain(kernels, options.threads);
+            builder = domain.and_then(|domain| Ok(builder.with_operators(domain)?)).map_err(|error| {
+                Error::new(ErrorKind::Runtime, "cannot hand the kernels to ONNX Runtime").with_source(error)
+            })?;
+        }
         if let Some(provider) = providers::dispatch(options, directory.manifest(), graph)? {
             builder = builder
                 .with_execution_providers([provider])

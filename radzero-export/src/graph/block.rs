@@ -4,6 +4,8 @@
 //! precision is about.
 
 use ndarray::{Array1, Array2};
+use radzero_core::manifest::Target;
+use radzero_core::operators::{Operator, Panels};
 
 use super::layers::{Attention, attention, gelu, layer_norm_with, linear, to_half, to_single};
 use crate::checkpoint::{Stack, Weights};
@@ -30,6 +32,15 @@ pub(super) struct Shapes {
     pub(super) batched: Value,
 }
 
+/// What follows a layer.
+#[derive(Clone, Copy)]
+enum End<'a> {
+    None,
+    Gelu,
+    /// A residual sum of that name with these rows.
+    Add(&'a str, &'a Value),
+}
+
 /// A block that is about to be written.
 pub(super) struct Block<'a> {
     /// Prefix of its tensors.
@@ -43,10 +54,8 @@ impl Block<'_> {
     /// Writes the block on \[batch * tokens, D\]: attention and perceptron, each after a norm and with LayerScale.
     pub(super) fn write(&self, graph: &mut GraphBuilder<'_>, rows: &Value) -> Result<Value, ExportError> {
         let weights = graph.weights();
-        let attended = self.attention(graph, weights, rows)?;
-        let rows = graph.node("Add", &self.named("residual1"), &[rows, &attended], Attributes::none());
-        let inside = self.perceptron(graph, weights, &rows)?;
-        Ok(graph.node("Add", &self.named("residual2"), &[&rows, &inside], Attributes::none()))
+        let rows = self.attention(graph, weights, rows)?;
+        self.perceptron(graph, weights, &rows)
     }
 
     fn attention(&self, graph: &mut GraphBuilder<'_>, weights: &Weights, rows: &Value) -> Result<Value, ExportError> {
@@ -59,7 +68,7 @@ impl Block<'_> {
                 dense = dense.scale_outputs(&scale.map(|scale| 1.0 / scale));
             }
             let layer = self.named(&format!("attention.attention.{part}"));
-            let flat = self.dense(graph, &layer, &normed, dense, Site::Norm1)?;
+            let flat = self.dense(graph, &layer, &normed, dense, (Site::Norm1, End::None))?;
             let reshaped = format!("{layer}.tokens");
             parts.push(graph.node("Reshape", &reshaped, &[&flat, &self.shapes.batched], Attributes::none()));
         }
@@ -70,22 +79,19 @@ impl Block<'_> {
         let attended =
             graph.node("Reshape", &self.named("attention.rows"), &[&attended, &self.shapes.flat], Attributes::none());
         let layer = self.named("attention.output.dense");
-        let attended = self.only(graph, weights, &layer, &attended, Site::Attention)?;
-        Ok(self.leave(graph, &layer, attended))
+        self.only(graph, weights, &layer, &attended, (Site::Attention, End::Add("residual1", rows)))
     }
 
     fn perceptron(&self, graph: &mut GraphBuilder<'_>, weights: &Weights, rows: &Value) -> Result<Value, ExportError> {
         let normed = self.norm(graph, Site::Norm2, rows)?;
-        let inside = self.only(graph, weights, &self.named("mlp.fc1"), &normed, Site::Norm2)?;
-        let mut inside = gelu(graph, &Site::Perceptron.within(self.name), &inside);
+        let mut inside = self.only(graph, weights, &self.named("mlp.fc1"), &normed, (Site::Norm2, End::Gelu))?;
         if let Some(scale) = self.decision(Site::Perceptron).and_then(Decision::smoothing) {
             let name = self.named("mlp.smoothing");
             let factors = graph.constant(&format!("{name}.factors"), &[scale.len()], &inverse(scale))?;
             inside = graph.node("Mul", &name, &[&inside, &factors], Attributes::none());
         }
         let layer = self.named("mlp.fc2");
-        let inside = self.only(graph, weights, &layer, &inside, Site::Perceptron)?;
-        Ok(self.leave(graph, &layer, inside))
+        self.only(graph, weights, &layer, &inside, (Site::Perceptron, End::Add("residual2", rows)))
     }
 
     /// A norm whose values enter at `site`, ready for its layers.
@@ -106,11 +112,6 @@ impl Block<'_> {
         Ok(if self.half() { to_half(graph, &format!("{name}.half"), &normed) } else { normed })
     }
 
-    /// Back to 32 bits, for a residual sum.
-    fn leave(&self, graph: &mut GraphBuilder<'_>, name: &str, value: Value) -> Value {
-        if self.half() { to_single(graph, &format!("{name}.single"), &value) } else { value }
-    }
-
     /// The only layer that reads a site.
     fn only(
         &self,
@@ -118,11 +119,11 @@ impl Block<'_> {
         weights: &Weights,
         name: &str,
         input: &Value,
-        site: Site,
+        place: (Site, End<'_>),
     ) -> Result<Value, ExportError> {
         let mut result = input.clone();
-        for dense in self.readers(weights, site)? {
-            result = self.dense(graph, name, input, dense, site)?;
+        for dense in self.readers(weights, place.0)? {
+            result = self.dense(graph, name, input, dense, place)?;
         }
         Ok(result)
     }
@@ -131,28 +132,40 @@ impl Block<'_> {
         readers(weights, site, self.name, self.stack.qkv_bias)
     }
 
-    /// A fully connected layer that reads a site.
+    /// A fully connected layer that reads a site, and what follows it.
     fn dense(
         &self,
         graph: &mut GraphBuilder<'_>,
         name: &str,
         input: &Value,
         dense: Dense,
-        site: Site,
+        (site, end): (Site, End<'_>),
     ) -> Result<Value, ExportError> {
-        let (weight_name, bias_name) = (format!("{name}.weight"), format!("{name}.bias"));
-        if let Some(decision) = self.decision(site) {
+        let sum = if let Some(decision) = self.decision(site) {
             let dense = match decision.smoothing() {
                 Some(scale) => dense.scale_inputs(scale),
                 None => dense,
             };
-            return int8(graph, name, input, dense);
-        }
-        let shape = [dense.weight.nrows(), dense.weight.ncols()];
-        let constant = if self.half() { GraphBuilder::half } else { GraphBuilder::constant };
-        let weight = constant(graph, &weight_name, &shape, &in_order(dense.weight))?;
-        let bias = dense.bias.map(|bias| constant(graph, &bias_name, &[bias.len()], &bias.to_vec())).transpose()?;
-        Ok(linear(graph, name, input, &weight, bias.as_ref()))
+            int8(graph, name, input, dense)?
+        } else if self.half() || graph.target() != Target::OnnxRuntime {
+            let (weight_name, bias_name) = (format!("{name}.weight"), format!("{name}.bias"));
+            let shape = [dense.weight.nrows(), dense.weight.ncols()];
+            let constant = if self.half() { GraphBuilder::half } else { GraphBuilder::constant };
+            let weight = constant(graph, &weight_name, &shape, &in_order(dense.weight))?;
+            let bias = dense.bias.map(|bias| constant(graph, &bias_name, &[bias.len()], &bias.to_vec())).transpose()?;
+            linear(graph, name, input, &weight, bias.as_ref())
+        } else {
+            return packed(graph, name, input, dense, end);
+        };
+        Ok(match end {
+            End::None => sum,
+            End::Gelu => gelu(graph, &Site::Perceptron.within(self.name), &sum),
+            End::Add(sum_name, rows) => {
+                // Residual sums are in 32 bits.
+                let sum = if self.half() { to_single(graph, &format!("{name}.single"), &sum) } else { sum };
+                graph.node("Add", &self.named(sum_name), &[rows, &sum], Attributes::none())
+            }
+        })
     }
 
     fn decision(&self, site: Site) -> Option<&Decision> {
@@ -169,6 +182,27 @@ impl Block<'_> {
     fn named(&self, name: &str) -> String {
         format!("{}{name}", self.name)
     }
+}
+
+/// A layer for the project's own kernels, with what follows it.
+fn packed(
+    graph: &mut GraphBuilder<'_>,
+    name: &str,
+    input: &Value,
+    dense: Dense,
+    end: End<'_>,
+) -> Result<Value, ExportError> {
+    let (outputs, inputs) = dense.weight.dim();
+    let values = Panels::pack(dense.weight.view());
+    let weight = graph.constant(&format!("{name}.weight"), &Panels::new(inputs, outputs).shape(), &values)?;
+    let bias = dense.bias.map_or_else(|| vec![0.0; outputs], |bias| bias.to_vec());
+    let bias = graph.constant(&format!("{name}.bias"), &[outputs], &bias)?;
+    let none = Attributes::none();
+    Ok(match end {
+        End::None => graph.own(Operator::Linear, name, &[input, &weight, &bias], none),
+        End::Gelu => graph.own(Operator::LinearGelu, name, &[input, &weight, &bias], none),
+        End::Add(_, rows) => graph.own(Operator::LinearAdd, name, &[input, &weight, &bias, rows], none),
+    })
 }
 
 /// A layer of 8-bit integers: inputs get one scale a run, weights have one an output.

@@ -1,6 +1,7 @@
 //! Layers that both graphs are made of.
 
 use radzero_core::manifest::Target;
+use radzero_core::operators::Operator;
 
 use crate::checkpoint::{LOSS, LossSettings};
 use crate::error::ExportError;
@@ -110,11 +111,17 @@ pub(super) fn attention(
     settings: &Attention<'_>,
 ) -> Result<Value, ExportError> {
     if graph.target() == Target::OnnxRuntime {
+        let heads = settings.heads as i64;
         let mut inputs = vec![Some(q), Some(k), Some(v)];
-        if let Some((mask, bias)) = settings.mask_and_bias {
-            inputs.extend([None, Some(mask), Some(bias)]);
+        match settings.mask_and_bias {
+            Some((mask, bias)) => inputs.extend([None, Some(mask), Some(bias)]),
+            None if settings.half => {}
+            None => {
+                let attributes = Attributes::none().integer(Operator::HEADS, heads);
+                return Ok(graph.own(Operator::Attention, name, &[q, k, v], attributes));
+            }
         }
-        let attributes = Attributes::none().integer("num_heads", settings.heads as i64);
+        let attributes = Attributes::none().integer("num_heads", heads);
         return Ok(graph.contrib("MultiHeadAttention", name, &inputs, attributes));
     }
     let none = Attributes::none;

@@ -1,9 +1,13 @@
 //! A graph under construction: nodes in order, small constants inside, large ones in the external data file.
 
+use std::collections::BTreeSet;
+
 use half::f16;
 use prost::Message as _;
 use radzero_core::manifest::{Dimension, Element, Graph, Target, Tensor};
+use radzero_core::operators::{DOMAIN, Operator};
 
+use super::functions;
 use super::proto::{
     AttributeProto, AttributeType, DataType, DimensionProto, EXTERNAL, GraphProto, IR_VERSION, ModelProto, NodeProto,
     OperatorSetIdProto, StringStringEntryProto, TensorProto, TensorShapeProto, TensorType, TypeProto, ValueInfoProto,
@@ -18,7 +22,7 @@ use crate::write::{Output, OutputFile};
 pub(crate) const OPSET: u32 = 21;
 
 /// ONNX Runtime's own operators.
-const CONTRIB: &str = "com.microsoft";
+pub(super) const CONTRIB: &str = "com.microsoft";
 
 /// Constants of fewer bytes stay inside the graph file.
 const INLINE: usize = 128;
@@ -35,6 +39,8 @@ pub(crate) struct GraphBuilder<'a> {
     graph: GraphProto,
     contract: Graph,
     target: Target,
+    /// The project's own operators that the graph has.
+    functions: BTreeSet<Operator>,
 }
 
 impl<'a> GraphBuilder<'a> {
@@ -54,7 +60,7 @@ impl<'a> GraphBuilder<'a> {
             output: contract.outputs.iter().map(value_info).collect(),
             ..GraphProto::default()
         };
-        Ok(Self { weights, data, progress, graph, contract, target })
+        Ok(Self { weights, data, progress, graph, contract, target, functions: BTreeSet::new() })
     }
 
     pub(crate) fn weights(&self) -> &'a Weights {
@@ -161,6 +167,18 @@ impl<'a> GraphBuilder<'a> {
         self.push(CONTRIB, operator, name, inputs, attributes)
     }
 
+    /// An operator of the project's own, which is defined in the model too, as a function of others.
+    pub(crate) fn own(&mut self, operator: Operator, name: &str, inputs: &[&Value], attributes: Attributes) -> Value {
+        debug_assert_eq!(
+            self.target,
+            Target::OnnxRuntime,
+            "the definition of {operator:?} is not of standard operators"
+        );
+        self.functions.insert(operator);
+        let inputs: Vec<_> = inputs.iter().copied().map(Some).collect();
+        self.push(DOMAIN, operator.name(), name, &inputs, attributes)
+    }
+
     fn push(
         &mut self,
         domain: &str,
@@ -189,10 +207,12 @@ impl<'a> GraphBuilder<'a> {
             }
         }
         self.progress.finish();
-        let opset = |domain: &str, version| OperatorSetIdProto { domain: Some(domain.into()), version: Some(version) };
         let mut opset_import = vec![opset("", i64::from(OPSET))];
         if self.target == Target::OnnxRuntime {
             opset_import.push(opset(CONTRIB, 1));
+        }
+        if !self.functions.is_empty() {
+            opset_import.push(opset(DOMAIN, 1));
         }
         let model = ModelProto {
             ir_version: Some(IR_VERSION),
@@ -200,6 +220,7 @@ impl<'a> GraphBuilder<'a> {
             producer_version: Some(env!("CARGO_PKG_VERSION").into()),
             graph: Some(self.graph),
             opset_import,
+            functions: self.functions.into_iter().map(functions::definition).collect(),
         };
         output.finish(self.data)?;
         output.write(&self.contract.file, &model.encode_to_vec())?;
@@ -238,9 +259,13 @@ impl<'a> GraphBuilder<'a> {
     }
 }
 
+pub(super) fn opset(domain: &str, version: i64) -> OperatorSetIdProto {
+    OperatorSetIdProto { domain: Some(domain.into()), version: Some(version) }
+}
+
 /// Attributes of a node.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Attributes(Vec<AttributeProto>);
+pub(crate) struct Attributes(pub(super) Vec<AttributeProto>);
 
 impl Attributes {
     pub(crate) fn none() -> Self {
@@ -268,7 +293,7 @@ impl Attributes {
     }
 }
 
-fn attribute(name: &str, kind: AttributeType) -> AttributeProto {
+pub(super) fn attribute(name: &str, kind: AttributeType) -> AttributeProto {
     AttributeProto { name: Some(name.to_owned()), r#type: Some(kind as i32), ..AttributeProto::default() }
 }
 

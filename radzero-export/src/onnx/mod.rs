@@ -1,6 +1,7 @@
 //! Writing ONNX: the protobuf messages, and a builder of graphs with external data over them.
 
 mod builder;
+mod functions;
 mod proto;
 
 pub(crate) use self::builder::{Attributes, GraphBuilder, OPSET, Value};

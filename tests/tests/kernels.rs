@@ -1,0 +1,66 @@
+//! The project's own kernels run where they should, and the operators' definitions compute the same.
+
+#![allow(clippy::unwrap_used, missing_docs)]
+
+use std::num::NonZeroUsize;
+
+use radzero_core::operators::Operator;
+use radzero_core::{RadZero, Radiograph};
+use radzero_export::{Precision, Target};
+use radzero_kernels::Kernels;
+use radzero_tests::golden_path;
+use radzero_tests::models::Exported;
+
+/// How many of the operators the image graph has.
+fn own(model: &RadZero) -> usize {
+    let count = |operator: Operator| -> usize {
+        let places = model.image_placement().operators();
+        places.filter_map(|(_, operators)| operators.get(operator.name())).sum()
+    };
+    Operator::ALL.into_iter().map(count).sum()
+}
+
+#[test]
+fn definitions_compute_what_the_kernels_do() {
+    for name in ["base", "switches_cos", "downscale"] {
+        let exported = Exported::case(name);
+        let with = exported.open();
+        let without = RadZero::builder(exported.directory()).onnxruntime_kernels().open().unwrap();
+        assert_eq!(with.kernels(), Kernels::detect().map(Kernels::name), "{name}");
+        assert_eq!(without.kernels(), None, "{name}");
+        let dimensions = &with.manifest().dimensions;
+        let blocks = dimensions.vision_layers + dimensions.align_layers;
+        // Query, key, value, attention, its output, and two layers of the perceptron.
+        assert_eq!(own(&with), if with.kernels().is_some() { 7 * blocks } else { 0 }, "{name}");
+        assert_eq!(own(&without), 0, "{name}");
+        for image in &exported.golden.case(name).images {
+            let radiograph = Radiograph::open(golden_path(&exported.golden.images[&image.name].file)).unwrap();
+            let (one, two) = (with.encode_image(&radiograph).unwrap(), without.encode_image(&radiograph).unwrap());
+            let largest = (&one.tokens() - &two.tokens()).iter().fold(0.0_f32, |most, apart| most.max(apart.abs()));
+            assert!(largest <= 1e-5, "{name}/{}: {largest} apart", image.name);
+        }
+    }
+}
+
+#[test]
+fn results_do_not_depend_on_the_number_of_threads() {
+    let exported = Exported::case("base");
+    let radiograph = Radiograph::open(golden_path(&exported.golden.images["rgb8"].file)).unwrap();
+    let tokens = |threads| {
+        let builder = RadZero::builder(exported.directory()).threads(NonZeroUsize::new(threads).unwrap());
+        builder.open().unwrap().encode_image(&radiograph).unwrap().tokens().to_owned()
+    };
+    let one = tokens(1);
+    assert_eq!(tokens(2), one);
+    assert_eq!(tokens(5), one);
+}
+
+#[test]
+fn other_graphs_have_no_own_operators() {
+    let portable = Exported::case_with("base", |options| options.target = Target::Portable).open();
+    assert_eq!((portable.kernels(), own(&portable)), (None, 0));
+    let half = Exported::case_with("base", |options| options.precision = Precision::Fp16);
+    // No device here runs it; the file says what it is made of.
+    let graph = std::fs::read(half.directory().join("image_encoder.onnx")).unwrap();
+    assert!(!graph.windows(10).any(|window| window == b"LinearGelu"));
+}
