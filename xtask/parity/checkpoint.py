@@ -7,6 +7,9 @@ of the patch embeddings. A model like that is useless for radiographs and ideal 
 
 The position embeddings are stored for 16 x 16 patches (224 pixels) while the model runs at 518 pixels, as published, so
 interpolation is part of what is compared.
+
+Random weights lack what makes 8 bits hard on trained vision transformers: activations with a few channels and a few neurons
+far above the rest. `--outliers` adds them to every block.
 """
 
 import argparse
@@ -22,6 +25,7 @@ HIDDEN, HEADS, LAYERS, ALIGN_LAYERS, PATCH, STORED_SIDE, SIDE = 768, 12, 12, 2, 
 # 230 tensors of vision encoder, align transformer and loss, plus 199 of the text encoder's 201 (its constant position_ids
 # are not part of the published file) make the 461 of the published checkpoint: checked below.
 PUBLISHED_TENSORS = 461
+OUTLIER_CHANNELS, MASSIVE_NEURONS = 8, 2
 
 
 class Weights:
@@ -80,6 +84,32 @@ def vision_and_loss(seed):
     weights.norm("loss_fns.RadZeroLoss.layer_norm")
     weights.tensors["loss_fns.RadZeroLoss.loss_temperature"] = np.log(np.array([0.07])).astype(np.float32)
     return weights.tensors
+
+
+def add_outliers(tensors, seed):
+    """Norms whose weights spread (lognormal) with a few channels 6 to 16 times the rest, and a few neurons of the MLP with
+    outputs 60 times the rest.
+
+    The layer that reads them is scaled down, as training would: by the root of a channel's factor, then as a whole, so that
+    its output keeps its size. What outlier channels carry still weighs more than the rest, but does not drown it.
+    """
+    rng = np.random.default_rng([seed, 1])
+    # The same channels in all blocks: those of the residual stream.
+    channels = rng.choice(HIDDEN, OUTLIER_CHANNELS, replace=False)
+    for name in [name.removesuffix(".norm1.weight") for name in tensors if name.endswith(".norm1.weight")]:
+        attention = [f"attention.attention.{part}" for part in ("query", "key", "value")]
+        for norm, layers in (("norm1", attention), ("norm2", ["mlp.fc1"])):
+            factor = np.ones(HIDDEN)
+            factor[channels] = rng.uniform(6, 16, OUTLIER_CHANNELS)
+            scale = rng.lognormal(0, 0.5, HIDDEN) * factor
+            tensors[f"{name}.{norm}.weight"] *= scale.astype(np.float32)
+            reading = 1 / np.sqrt(factor)
+            reading /= np.sqrt(np.mean((scale * reading) ** 2))
+            for layer in layers:
+                tensors[f"{name}.{layer}.weight"] *= reading.astype(np.float32)
+        neurons = rng.choice(4 * HIDDEN, MASSIVE_NEURONS, replace=False)
+        tensors[f"{name}.mlp.fc1.weight"][neurons] *= np.float32(60)
+        tensors[f"{name}.mlp.fc2.weight"][:, neurons] /= np.float32(20)
 
 
 def text(mpnet):
@@ -175,9 +205,13 @@ def main():
     parser.add_argument("mpnet", type=Path, help="folder of all-mpnet-base-v2: model.safetensors and tokenizer.json")
     parser.add_argument("output", type=Path, help="checkpoint folder to write")
     parser.add_argument("--seed", type=int, default=20250410)
+    parser.add_argument("--outliers", action="store_true", help="activations with outliers, as trained ones have")
     args = parser.parse_args()
 
-    tensors = vision_and_loss(args.seed) | text(args.mpnet)
+    tensors = vision_and_loss(args.seed)
+    if args.outliers:
+        add_outliers(tensors, args.seed)
+    tensors |= text(args.mpnet)
     if len(tensors) != PUBLISHED_TENSORS:
         raise SystemExit(f"{PUBLISHED_TENSORS} tensors expected, {len(tensors)} made")
     args.output.mkdir(parents=True, exist_ok=True)
