@@ -56,6 +56,10 @@ pub fn document(first: &Evaluation, second: &Evaluation) -> Result<String> {
             cell(&measure.of)
         );
     }
+    let note = published::note(&one.dataset);
+    if !note.is_empty() {
+        let _ = write!(text, "\n{note}\n");
+    }
     if first.classes.iter().any(|class| !class.measures.is_empty()) {
         text.push_str("\n| class | measure | A | B | B - A |\n| --- | --- | --- | --- | ---: |\n");
     }

@@ -41,7 +41,7 @@ pub fn page(evaluation: &Evaluation, curves: &[Curves], best: &[Picture], worst:
             [&measure.name, &measure.of, &value(measure), &interval(measure), &published].map(|text| escape(text));
         let _ = writeln!(page, "<tr><td>{}</td></tr>", cells.join("</td><td>"));
     }
-    page.push_str("</table>\n");
+    let _ = writeln!(page, "</table>\n<p>{}</p>", escape(&published::note(&evaluation.run.dataset)));
     if let Some(first) = evaluation.classes.first() {
         page.push_str("<h2>Classes</h2>\n<table>\n<tr><th>class</th><th>positives</th>");
         for measure in &first.measures {

@@ -24,6 +24,10 @@ pub fn document(evaluation: &Evaluation) -> String {
         let (value, interval) = (value(measure), interval(measure));
         let _ = writeln!(text, "| {} | {} | {value} | {interval} | {published} |", measure.name, cell(&measure.of));
     }
+    let note = published::note(&evaluation.run.dataset);
+    if !note.is_empty() {
+        let _ = write!(text, "\n{note}\n");
+    }
     if let Some(first) = evaluation.classes.first() {
         let names: Vec<&str> = first.measures.iter().map(|measure| measure.name.as_str()).collect();
         let _ = write!(text, "\n| class | positives | {} |\n| --- | ---: |", names.join(" | "));

@@ -49,6 +49,12 @@ pub(super) fn cell(dataset: &str, name: &str, of: &str) -> String {
     found.map_or_else(String::new, |value| format!("{value:.3}"))
 }
 
+/// Where the published numbers of a data set are from, and how far they vary; empty where it has none.
+pub(super) fn note(dataset: &str) -> String {
+    let found = Published::load().ok().filter(|all| all.values.iter().any(|value| value.dataset == dataset));
+    found.map_or_else(String::new, |all| format!("Published: {}. Spread of such numbers {}.", all.source, all.spread))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -58,6 +64,8 @@ mod tests {
         let published = Published::load().unwrap();
         assert_eq!(published.find("SIIM", "Dice", "Pneumothorax"), Some(0.171));
         assert_eq!(published.find("SIIM", "Dice", "Pneumonia"), None);
+        assert!(note("SIIM").contains("NeurIPS 2025") && note("SIIM").contains("over training seeds"));
+        assert_eq!(note("plain"), "");
         assert!(published.values.iter().all(|value| (0.0..=1.0).contains(&value.value)));
     }
 }

@@ -11,8 +11,8 @@ const TOP: f64 = 36.0;
 const BOTTOM: f64 = 48.0;
 const NAMES: f64 = 210.0;
 
-/// Points of a curve that are drawn at most: more cannot be told apart.
-const POINTS: usize = 400;
+/// A point nearer than this to the last drawn one is left out: half a pixel cannot be seen.
+const APART: f64 = 0.5;
 
 /// Colours that can be told apart on white, also by most who see few colours (Okabe and Ito), then the same with dashes.
 const COLOURS: [&str; 7] = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000"];
@@ -70,7 +70,7 @@ pub fn diagram(curves: &Curves) -> String {
         let colour = COLOURS[index % COLOURS.len()];
         let dashes = if index < COLOURS.len() { "" } else { " stroke-dasharray=\"6 3\"" };
         let mut path = String::new();
-        for &(across, up) in thin(points) {
+        for (across, up) in thin(points) {
             let _ = write!(path, "{}{:.1} {:.1}", if path.is_empty() { 'M' } else { 'L' }, x(across), y(up));
         }
         let line = TOP + 16.0 * index as f64;
@@ -89,11 +89,16 @@ pub fn diagram(curves: &Curves) -> String {
     svg
 }
 
-/// Some of the points, the first and the last among them.
-fn thin(points: &[(f64, f64)]) -> impl Iterator<Item = &(f64, f64)> {
-    let step = points.len().div_ceil(POINTS).max(1);
-    let last = points.len().saturating_sub(1);
-    points.iter().enumerate().filter(move |(index, _)| index % step == 0 || *index == last).map(|(_, point)| point)
+/// The points that can be told apart where they are drawn, the first and the last among them.
+fn thin(points: &[(f64, f64)]) -> Vec<(f64, f64)> {
+    let mut kept: Vec<(f64, f64)> = Vec::new();
+    for (index, &point) in points.iter().enumerate() {
+        let far = |last: &(f64, f64)| SIDE * (point.0 - last.0).hypot(point.1 - last.1) >= APART;
+        if kept.last().is_none_or(far) || index + 1 == points.len() {
+            kept.push(point);
+        }
+    }
+    kept
 }
 
 /// Text for XML and HTML.
@@ -113,6 +118,20 @@ mod tests {
         assert!(svg.contains("&lt;a &amp; b&gt;") && !svg.contains("<a "), "{svg}");
         let path = svg.split("d=\"M56.0 306.0").nth(1).unwrap().split('"').next().unwrap();
         assert!(path.ends_with("L416.0 306.0"), "{path}");
-        assert!(path.matches('L').count() <= POINTS);
+        assert!(path.matches('L').count() as f64 <= SIDE / APART + 1.0);
+    }
+
+    /// Where a curve of precision and recall begins, a few samples move it from side to side.
+    #[test]
+    fn what_can_be_seen_is_drawn() {
+        let mut points: Vec<(f64, f64)> = (0..50_000).map(|index| (f64::from(index) / 49_999.0, 0.5)).collect();
+        points[3].1 = 1.0;
+        points[5].1 = 0.0;
+        let kept = thin(&points);
+        assert!(kept.contains(&points[3]) && kept.contains(&points[5]));
+        assert!(kept.len() < 1000, "{}", kept.len());
+        let seen =
+            |point: &(f64, f64)| kept.iter().any(|kept| SIDE * (point.0 - kept.0).hypot(point.1 - kept.1) < APART);
+        assert!(points.iter().all(seen));
     }
 }
