@@ -1,12 +1,58 @@
-//! What the benches share: inputs of full size, made up, as their content does not matter for time.
+//! What the benches share: the model, and inputs of full size, made up, as their content does not matter for time.
+
+use std::path::PathBuf;
 
 use ndarray::{Array2, ArrayBase, Dimension, OwnedRepr, ShapeBuilder, ShapeError};
 use radzero_core::Radiograph;
+use radzero_models::Exported;
+
+/// Names the model directory that the benches run.
+pub const MODEL_VARIABLE: &str = "RADZERO_BENCH_MODEL";
 
 /// Patches a side of the full-size model.
 pub const GRID: usize = 37;
 /// Length of a token of the full-size model.
 pub const HIDDEN: usize = 768;
+
+/// Prompts that an image is compared with: as many as a common data set has findings.
+pub const PROMPTS: usize = 14;
+
+/// A model directory to run.
+#[derive(Debug)]
+pub enum ModelDirectory {
+    /// The one that [`MODEL_VARIABLE`] names.
+    Named(PathBuf),
+    /// The demo model.
+    Demo(Exported),
+}
+
+impl ModelDirectory {
+    /// The one that [`MODEL_VARIABLE`] names, else the demo model, exported to a temporary folder.
+    ///
+    /// # Errors
+    /// If the demo model cannot be exported.
+    pub fn find() -> Result<Self, radzero_models::Error> {
+        match std::env::var_os(MODEL_VARIABLE) {
+            Some(path) => Ok(Self::Named(path.into())),
+            None => radzero_models::phantom().map(Self::Demo),
+        }
+    }
+
+    /// Where it is.
+    #[must_use]
+    pub fn path(&self) -> PathBuf {
+        match self {
+            Self::Named(path) => path.clone(),
+            Self::Demo(exported) => exported.path(),
+        }
+    }
+}
+
+/// Different sentences, which differ from those of another `turn`, too.
+#[must_use]
+pub fn sentences(count: usize, turn: usize) -> Vec<String> {
+    (0..count).map(|index| format!("There is finding {index} of turn {turn}")).collect()
+}
 
 /// Values from -1 to 1 of a fixed sequence (xorshift32).
 ///

@@ -1,68 +1,209 @@
-//! One model in turns with its peers: each line on standard input names a stage, whose time in milliseconds is printed.
+//! One model in turns with its peers: a line of numbers on standard output for each line on standard input, which names a stage.
 //!
-//! `encode MODEL_DIR [DEVICE [THREADS]]`; the stages are `image` (a picture of the model's own size, so that resampling
-//! does not count), and on a radiograph of 2000 x 2500 with 14 prompts `maps`, `points`, `points-of-maps`, `prompt` (a
-//! sentence that was not there before) and `cached`. `tokens FOLDER` reads 8-bit levels \[3, S, S\] from `pixels` there and
-//! writes their tokens to `tokens`, as 32-bit floats.
+//! `encode MODEL_DIR [DEVICE [THREADS [onnxruntime]]]`; the last word takes ONNX Runtime's kernels. The first line printed says
+//! what runs: the kernels, then the version of ONNX Runtime.
+//!
+//! Milliseconds of:
+//! - `image`: the encoder, on a picture of the model's own size, so that resampling does not count
+//! - `read PATH`: a file to the model's pixels
+//! - `prompt`, `prompts`, `cached`: one new sentence, 14 new ones, a known one
+//! - of a radiograph of 2000 x 2500 and 14 prompts `compare`, `maps`, `points`, `masks`; `maps-points` and `maps-masks` through
+//!   the maps
+//! - `new PATH`, `known PATH`, `maps PATH`: a file to the points of 14 prompts (new, known, new and with their maps), and all of
+//!   it but the image encoder
+//! - `callers N`: an image, when N callers share out eight; the answers must equal those of the first such line bit for bit
+//!
+//! `tokens FOLDER` reads levels \[3, S, S\] from `pixels` there and writes `tokens`; `answer FOLDER PATH` reads the lines of
+//! `prompts` there and writes `tokens`, `probabilities` and `maps`: 32-bit floats.
 
 use std::error::Error;
+use std::fs;
+use std::hint::black_box;
 use std::io::{BufRead as _, Write as _};
 use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
 use std::time::Instant;
 
 use ndarray::Array3;
-use radzero_benches::radiograph;
-use radzero_core::{Device, RadZero, Radiograph};
+use radzero_benches::{PROMPTS, radiograph, sentences};
+use radzero_core::{Comparison, Device, EncodedImage, RadZero, Radiograph};
 
-const PROMPTS: usize = 14;
+type Outcome<T> = Result<T, Box<dyn Error + Send + Sync>>;
 
-fn main() -> Result<(), Box<dyn Error>> {
-    let mut arguments = std::env::args().skip(1);
-    let directory = arguments.next().ok_or("a model directory expected")?;
-    let device: Device = arguments.next().as_deref().unwrap_or("cpu").parse()?;
-    let mut builder = RadZero::builder(directory).device(device);
-    if let Some(threads) = arguments.next() {
-        builder = builder.threads(threads.parse()?);
-    }
-    let model = builder.open()?;
-    let size = model.manifest().dimensions.image_size;
-    let (small, large) = (radiograph(size, size)?, radiograph(2500, 2000)?);
-    let sentences: Vec<String> = (0..PROMPTS).map(|index| format!("There is finding number {index}")).collect();
-    let prompts = model.encode_prompts(&sentences)?;
-    let found = model.compare(&model.encode_image(&large)?, &prompts)?;
+/// Images that callers share out.
+const IMAGES: usize = 8;
 
-    let mut new = 0;
+fn main() -> Outcome<()> {
+    let mut bench = Bench::open(std::env::args().skip(1))?;
+    println!("{} | {}", bench.model.kernels().unwrap_or("-"), bench.model.runtime().version().unwrap_or("-"));
     for line in std::io::stdin().lock().lines() {
-        let stage = line?;
-        let started = Instant::now();
-        match stage.trim() {
-            "image" => drop(model.encode_image(&small)?),
-            "maps" => found.iter().for_each(|found| drop(std::hint::black_box(found.map()))),
-            "points" => {
-                std::hint::black_box(found.iter().map(|found| found.peak()).collect::<Vec<_>>());
-            }
-            "points-of-maps" => {
-                std::hint::black_box(found.iter().map(|found| found.map().peak()).collect::<Vec<_>>());
-            }
-            "prompt" => {
-                new += 1;
-                drop(model.encode_prompts(&[format!("There is a new finding, number {new}")])?);
-            }
-            "cached" => drop(model.encode_prompts(&sentences[..1])?),
-            other if other.starts_with("tokens ") => tokens(&model, &other["tokens ".len()..])?,
-            other => return Err(format!("unknown stage {other:?}").into()),
-        }
-        println!("{}", started.elapsed().as_secs_f64() * 1e3);
+        let times: Vec<String> = bench.stage(&line?)?.iter().map(f64::to_string).collect();
+        println!("{}", times.join(" "));
         std::io::stdout().flush()?;
     }
     Ok(())
 }
 
-fn tokens(model: &RadZero, folder: &str) -> Result<(), Box<dyn Error>> {
-    let folder = Path::new(folder);
-    let size = model.manifest().dimensions.image_size;
-    let pixels = Array3::from_shape_vec((3, size, size), std::fs::read(folder.join("pixels"))?)?;
-    let encoded = model.encode_image(&Radiograph::from_rgb(pixels)?)?;
-    let bytes: Vec<u8> = encoded.tokens().iter().flat_map(|value| value.to_le_bytes()).collect();
-    Ok(std::fs::write(folder.join("tokens"), bytes)?)
+struct Bench {
+    model: RadZero,
+    small: Radiograph,
+    image: EncodedImage,
+    found: Vec<Comparison>,
+    /// Rounds of new sentences so far; those of round 0 are known.
+    turn: usize,
+    /// Radiographs for the callers, and the answers about them.
+    shared: Vec<Radiograph>,
+    answers: Option<Vec<Vec<u32>>>,
+}
+
+impl Bench {
+    fn open(mut arguments: impl Iterator<Item = String>) -> Outcome<Self> {
+        let directory = arguments.next().ok_or("a model directory expected")?;
+        let device: Device = arguments.next().as_deref().unwrap_or("cpu").parse()?;
+        let mut builder = RadZero::builder(directory).device(device);
+        if let Some(threads) = arguments.next() {
+            builder = builder.threads(threads.parse()?);
+        }
+        match arguments.next().as_deref() {
+            Some("onnxruntime") => builder = builder.onnxruntime_kernels(),
+            Some(other) => return Err(format!("onnxruntime or nothing expected, {other:?} found").into()),
+            None => {}
+        }
+        let model = builder.open()?;
+        let size = model.manifest().dimensions.image_size;
+        let image = model.encode_image(&radiograph(2500, 2000)?)?;
+        let found = model.compare(&image, &model.encode_prompts(&sentences(PROMPTS, 0))?)?;
+        let small = radiograph(size, size)?;
+        let shared = (0..IMAGES).map(|index| radiograph(2500 - 10 * index, 2000)).collect::<Result<_, _>>()?;
+        Ok(Self { model, small, image, found, turn: 0, shared, answers: None })
+    }
+
+    fn stage(&mut self, line: &str) -> Outcome<Vec<f64>> {
+        let words: Vec<&str> = line.split_whitespace().collect();
+        let (name, path) = (words.first().copied().unwrap_or_default(), words.get(1).copied());
+        let Self { model, found, .. } = self;
+        let started = Instant::now();
+        match (name, path) {
+            ("image", None) => drop(model.encode_image(&self.small)?),
+            ("read", Some(path)) => drop(model.pixels(&Radiograph::open(path)?)),
+            ("prompt", None) => drop(model.encode_prompts(&sentences(1, next(&mut self.turn)))?),
+            ("prompts", None) => drop(model.encode_prompts(&sentences(PROMPTS, next(&mut self.turn)))?),
+            ("cached", None) => drop(model.encode_prompts(&sentences(1, 0))?),
+            ("compare", None) => {
+                drop(model.compare(&self.image, &model.encode_prompts(&sentences(PROMPTS, 0))?)?);
+            }
+            ("maps", None) => each(found, |found| found.map()),
+            ("points", None) => each(found, |found| found.peak()),
+            ("masks", None) => each(found, |found| found.mask(0.5)),
+            ("maps-points", None) => each(found, |found| found.map().peak()),
+            ("maps-masks", None) => each(found, |found| found.map().mask(0.5)),
+            ("new" | "known" | "maps", Some(path)) => return self.whole(name, path),
+            ("callers", Some(count)) => return self.callers(count.parse()?).map(|time| vec![time]),
+            ("tokens", Some(folder)) => self.tokens(folder.as_ref())?,
+            ("answer", Some(folder)) => self.answer(folder.as_ref(), words.get(2).ok_or("a radiograph expected")?)?,
+            _ => return Err(format!("unknown stage {line:?}").into()),
+        }
+        Ok(vec![milliseconds(started)])
+    }
+
+    /// A file to points: milliseconds of the whole, and of all but the image encoder.
+    fn whole(&mut self, name: &str, path: &str) -> Outcome<Vec<f64>> {
+        let turn = if name == "known" { 0 } else { next(&mut self.turn) };
+        let model = &self.model;
+        let started = Instant::now();
+        let radiograph = Radiograph::open(path)?;
+        let encoding = Instant::now();
+        let image = model.encode_image(&radiograph)?;
+        let encoding = milliseconds(encoding);
+        let found = model.compare(&image, &model.encode_prompts(&sentences(PROMPTS, turn))?)?;
+        match name {
+            "maps" => each(&found, |found| found.map().peak()),
+            _ => each(&found, Comparison::peak),
+        }
+        let whole = milliseconds(started);
+        // Encoding begins with resampling, which is no part of the encoder.
+        let resampling = Instant::now();
+        black_box(model.pixels(&radiograph));
+        Ok(vec![whole, whole - encoding + milliseconds(resampling)])
+    }
+
+    /// Milliseconds an image.
+    fn callers(&mut self, count: usize) -> Outcome<f64> {
+        let (model, images, taken) = (&self.model, &self.shared, AtomicUsize::new(0));
+        let work = || {
+            let mut answers = Vec::new();
+            loop {
+                let index = taken.fetch_add(1, Ordering::Relaxed);
+                let Some(image) = images.get(index) else { return Ok(answers) };
+                answers.push((index, answer_bits(model, image)?));
+            }
+        };
+        let started = Instant::now();
+        let results: Vec<Outcome<Vec<_>>> = thread::scope(|scope| {
+            let callers: Vec<_> = (0..count).map(|_| scope.spawn(work)).collect();
+            callers
+                .into_iter()
+                .map(|caller| caller.join().unwrap_or_else(|_| Err("a caller panicked".into())))
+                .collect()
+        });
+        let time = milliseconds(started) / IMAGES as f64;
+        let mut answers = results.into_iter().collect::<Outcome<Vec<_>>>()?.concat();
+        answers.sort_by_key(|(index, _)| *index);
+        let answers: Vec<_> = answers.into_iter().map(|(_, answer)| answer).collect();
+        if *self.answers.get_or_insert_with(|| answers.clone()) != answers {
+            return Err(format!("{count} callers got other answers").into());
+        }
+        Ok(time)
+    }
+
+    fn tokens(&self, folder: &Path) -> Outcome<()> {
+        let size = self.model.manifest().dimensions.image_size;
+        let pixels = Array3::from_shape_vec((3, size, size), fs::read(folder.join("pixels"))?)?;
+        let encoded = self.model.encode_image(&Radiograph::from_rgb(pixels)?)?;
+        write(&folder.join("tokens"), encoded.tokens())
+    }
+
+    fn answer(&self, folder: &Path, image: &str) -> Outcome<()> {
+        let prompts = fs::read_to_string(folder.join("prompts"))?;
+        let prompts = self.model.encode_prompts(&prompts.lines().collect::<Vec<_>>())?;
+        let image = self.model.encode_image(&Radiograph::open(image)?)?;
+        let found = self.model.compare(&image, &prompts)?;
+        write(&folder.join("tokens"), image.tokens())?;
+        write(&folder.join("probabilities"), &found.iter().map(Comparison::probability).collect::<Vec<_>>())?;
+        let maps: Vec<f32> = found.iter().flat_map(|found| found.map().into_values()).collect();
+        write(&folder.join("maps"), &maps)
+    }
+}
+
+/// Does it for every prompt, whether or not anybody needs it.
+fn each<T>(found: &[Comparison], run: impl Fn(&Comparison) -> T) {
+    for found in found {
+        drop(black_box(run(found)));
+    }
+}
+
+fn next(turn: &mut usize) -> usize {
+    *turn += 1;
+    *turn
+}
+
+fn milliseconds(since: Instant) -> f64 {
+    since.elapsed().as_secs_f64() * 1e3
+}
+
+/// Everything that comes of an image, bit for bit.
+fn answer_bits(model: &RadZero, radiograph: &Radiograph) -> Outcome<Vec<u32>> {
+    let image = model.encode_image(radiograph)?;
+    let found = model.compare(&image, &model.encode_prompts(&sentences(PROMPTS, 0))?)?;
+    let of_prompts = found.iter().flat_map(|found| {
+        let peak = found.peak();
+        [found.logit().to_bits(), peak.x as u32, peak.y as u32, peak.value.to_bits()]
+    });
+    Ok(image.tokens().iter().map(|token| token.to_bits()).chain(of_prompts).collect())
+}
+
+fn write<'a>(path: &Path, values: impl IntoIterator<Item = &'a f32>) -> Outcome<()> {
+    let bytes: Vec<u8> = values.into_iter().flat_map(|value| value.to_le_bytes()).collect();
+    Ok(fs::write(path, bytes)?)
 }
