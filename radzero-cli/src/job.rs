@@ -45,7 +45,8 @@ pub(crate) trait Report {
 /// Runs `report` over the images of `args`.
 pub(crate) fn run(args: &JobArgs, report: &impl Report) -> Result<Outcome, Failure> {
     if report.json() {
-        check_unicode(&args.images)?;
+        let directory = report.files().map(OutputFiles::directory);
+        check_unicode(args.images.iter().map(PathBuf::as_path).chain(directory))?;
     }
     if let Some(files) = report.files() {
         files.check(&args.images)?;
@@ -113,9 +114,9 @@ pub(crate) fn runtime(runtime: &Runtime) -> String {
 }
 
 /// JSON text is Unicode: a path that is not could not be found again from the result.
-pub(crate) fn check_unicode(images: &[PathBuf]) -> Result<(), Failure> {
-    match images.iter().find(|path| path.to_str().is_none()) {
-        Some(path) => Err(Failure::NotUnicode(path.clone())),
+pub(crate) fn check_unicode<'a>(paths: impl IntoIterator<Item = &'a Path>) -> Result<(), Failure> {
+    match paths.into_iter().find(|path| path.to_str().is_none()) {
+        Some(path) => Err(Failure::NotUnicode(path.to_owned())),
         None => Ok(()),
     }
 }

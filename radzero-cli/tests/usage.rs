@@ -128,7 +128,15 @@ fn json_needs_unicode_paths() {
     use std::os::unix::ffi::OsStrExt as _;
     let image = OsStr::from_bytes(b"chest\xff.png");
     let words = ["infer", "--json", "--model", "m", "--prompt", "x"];
-    let output = Command::new(env!("CARGO_BIN_EXE_radzero")).args(words).arg(image).output().unwrap();
-    assert_eq!(output.status.code(), Some(2));
-    assert!(String::from_utf8(output.stderr).unwrap().contains("not valid Unicode"));
+    let directory = tempfile::tempdir().unwrap();
+    let out = directory.path().join(OsStr::from_bytes(b"maps\xff"));
+    let refused = |words: &[&str], path: &OsStr| {
+        let output = Command::new(env!("CARGO_BIN_EXE_radzero")).args(words).arg(path).output().unwrap();
+        assert_eq!(output.status.code(), Some(2), "{words:?}");
+        assert!(String::from_utf8(output.stderr).unwrap().contains("not valid Unicode"), "{words:?}");
+    };
+    refused(&words, image);
+    refused(&[&words[..], &["chest.png", "--save-maps"]].concat(), out.as_os_str());
+    refused(&["inspect", "--json", "--size", "28", "chest.png", "--out"], out.as_os_str());
+    assert!(!out.exists());
 }

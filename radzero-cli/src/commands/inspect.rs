@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io::Write as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use image::{DynamicImage, GrayImage, ImageFormat, RgbImage};
 use ndarray::{Array3, Axis};
@@ -24,7 +24,7 @@ use crate::{interrupt, job};
 /// Runs the command over all files.
 pub(crate) fn run(args: &InspectArgs) -> Result<Outcome, Failure> {
     if args.json {
-        job::check_unicode(&args.files)?;
+        job::check_unicode(args.files.iter().chain(&args.out).map(PathBuf::as_path))?;
     }
     let square = Square::of(args)?;
     let files = args.out.as_deref().map(|out| OutputFiles::per_image(out, "_model.png"));

@@ -31,6 +31,11 @@ impl OutputFiles {
         Self { directory: directory.to_owned(), endings: prompts.iter().map(ending).collect() }
     }
 
+    /// The directory that the files are written to.
+    pub(crate) fn directory(&self) -> &Path {
+        &self.directory
+    }
+
     /// Paths of the files of one image, in the order of the prompts where there is one a prompt.
     pub(crate) fn paths(&self, image: &Path) -> Result<Vec<PathBuf>, Failure> {
         let stem = stem(image).ok_or_else(|| Failure::NoFileName(image.to_owned()))?;
