@@ -15,7 +15,8 @@ universal cut-off.
 
 Exit status:
   0    every image was processed (verify: the model is good)
-  1    some images failed, each reported on standard error with its path (verify: a check failed)
+  1    some images failed, each reported on standard error with its path (verify: a check failed), or standard output was
+       closed with images left; files are written even then
   2    nothing could be done: wrong usage, prompt, model, device or output directory
   130  interrupted; files written so far are whole";
 

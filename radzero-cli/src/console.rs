@@ -14,13 +14,21 @@ pub(crate) fn complain(line: &str) {
     let _ = writeln!(io::stderr().lock(), "{line}");
 }
 
-/// Prints `text` on standard output at once.
+/// Prints `text` on standard output at once. If whoever read it has enough, that ends the command before its work is done.
 pub(crate) fn print(text: &str) -> Result<(), Failure> {
     let mut stdout = io::stdout().lock();
     stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()).map_err(|error| match error.kind() {
-        io::ErrorKind::BrokenPipe => Failure::Closed(Outcome::Done),
+        io::ErrorKind::BrokenPipe => Failure::Closed,
         _ => Failure::Output(error),
     })
+}
+
+/// Prints the last of a command that did all it had to: nothing is lost with a reader that has enough.
+pub(crate) fn print_last(text: &str) -> Result<(), Failure> {
+    match print(text) {
+        Err(Failure::Closed) => Ok(()),
+        other => other,
+    }
 }
 
 /// The same text without control characters: file names and prompts must not steer a terminal or break a line.
@@ -32,6 +40,11 @@ pub(crate) fn one_line(text: &str) -> Cow<'_, str> {
         if character.is_control() { character.escape_default().to_string() } else { character.to_string() }
     };
     text.chars().map(escape).collect::<String>().into()
+}
+
+/// As [`one_line`], each line for itself.
+pub(crate) fn lines(text: &str) -> String {
+    text.split('\n').map(one_line).collect::<Vec<_>>().join("\n")
 }
 
 /// A path for people.
@@ -51,6 +64,9 @@ pub(crate) fn progress(length: u64, template: &str) -> ProgressBar {
 pub(crate) struct Console {
     bar: ProgressBar,
     json: bool,
+    files: bool,
+    left: usize,
+    closed: bool,
     outcome: Outcome,
 }
 
@@ -63,13 +79,14 @@ struct FailedImage<'a> {
 }
 
 impl Console {
-    /// For `images` images; with `json`, failures are reported as JSON and nothing else is said.
-    pub(crate) fn new(images: usize, json: bool) -> Self {
+    /// For `images` images; with `json`, failures are reported as JSON and nothing else is said; with `files`, files are
+    /// written beside what is printed.
+    pub(crate) fn new(images: usize, json: bool, files: bool) -> Self {
         let bar = match images {
             1 => ProgressBar::hidden(),
             _ => progress(images as u64, "{bar:32} {pos}/{len} images, {eta} left"),
         };
-        Self { bar, json, outcome: Outcome::Done }
+        Self { bar, json, files, left: images, closed: false, outcome: Outcome::Done }
     }
 
     /// Tells people something on standard error.
@@ -79,12 +96,19 @@ impl Console {
         }
     }
 
-    /// Prints results on standard output.
-    pub(crate) fn result(&self, text: &str) -> Result<(), Failure> {
-        self.bar.suspend(|| print(text)).map_err(|failure| match failure {
-            Failure::Closed(_) => Failure::Closed(self.outcome),
+    /// Prints results on standard output. Once that is closed, a loop that writes files goes on without it; another ends
+    /// unless no image is left.
+    pub(crate) fn result(&mut self, text: &str) -> Result<(), Failure> {
+        if self.closed {
+            return Ok(());
+        }
+        match self.bar.suspend(|| print(text)) {
+            Err(Failure::Closed) if self.files || self.left == 0 => {
+                self.closed = true;
+                Ok(())
+            }
             other => other,
-        })
+        }
     }
 
     /// Reports an image that failed.
@@ -102,8 +126,9 @@ impl Console {
         self.bar.suspend(|| complain(&line));
     }
 
-    /// One image more is done.
-    pub(crate) fn step(&self) {
+    /// One image more is done, but for printing its results.
+    pub(crate) fn step(&mut self) {
+        self.left = self.left.saturating_sub(1);
         self.bar.inc(1);
     }
 
@@ -122,5 +147,6 @@ mod tests {
     fn control_characters_are_escaped_and_letters_kept() {
         assert_eq!(one_line("Größe \"a\" 한"), "Größe \"a\" 한");
         assert_eq!(one_line("a\u{1b}[2J\nb\t"), "a\\u{1b}[2J\\nb\\t");
+        assert_eq!(lines("a\u{1b}[2J\n  b"), "a\\u{1b}[2J\n  b");
     }
 }

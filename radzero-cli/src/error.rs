@@ -14,7 +14,7 @@ use crate::console;
 pub(crate) enum Outcome {
     /// Everything worked.
     Done,
-    /// Something failed and was reported, the rest was done.
+    /// Something failed and was reported, the rest was done; or it was left undone, as nobody reads on.
     SomeFailed,
 }
 
@@ -58,9 +58,9 @@ pub(crate) enum Failure {
     Interrupt(#[source] ctrlc::Error),
     #[error("cannot write to standard output")]
     Output(#[source] io::Error),
-    /// Whoever read standard output has enough.
+    /// Whoever read standard output has enough, and not all is done.
     #[error("standard output was closed")]
-    Closed(Outcome),
+    Closed,
 }
 
 impl Failure {
@@ -96,10 +96,10 @@ impl Failure {
 
     /// Ends the command: reports on standard error, and gives the exit status.
     pub(crate) fn report(&self) -> ExitCode {
-        if let Self::Closed(outcome) = self {
-            return (*outcome).into();
+        if matches!(self, Self::Closed) {
+            return Outcome::SomeFailed.into();
         }
-        console::complain(&format!("error: {}", self.message()));
+        console::complain(&console::lines(&format!("error: {}", self.message())));
         ExitCode::from(2)
     }
 }

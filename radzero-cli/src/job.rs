@@ -58,7 +58,7 @@ pub(crate) fn run(args: &JobArgs, report: &impl Report) -> Result<Outcome, Failu
         interrupt::install()?;
     }
 
-    let mut console = Console::new(args.images.len(), report.json());
+    let mut console = Console::new(args.images.len(), report.json(), report.files().is_some());
     console.note(NOTICE);
     console.note(&about(&model));
     if let Some(heading) = report.heading() {
@@ -74,11 +74,12 @@ pub(crate) fn run(args: &JobArgs, report: &impl Report) -> Result<Outcome, Failu
                 let comparisons = model.compare(&encoded, &prompts)?;
                 report.image(&Seen { path, radiograph: &radiograph, comparisons: &comparisons, model: &model })
             };
-            match image.result.map_err(Failure::from).and_then(report) {
+            let seen = image.result.map_err(Failure::from).and_then(report);
+            console.step();
+            match seen {
                 Ok(text) => console.result(&text)?,
                 Err(failure) => console.failed(path, &failure),
             }
-            console.step();
         }
         Ok(console.finish())
     })

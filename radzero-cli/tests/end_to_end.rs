@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, missing_docs)]
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 
 use ndarray::Array3;
 use radzero_core::{Comparison, Radiograph};
@@ -110,16 +110,91 @@ fn one_bad_image_does_not_stop_the_rest() {
     assert!(stderr.contains("nowhere.png") && stderr.contains("README.md"), "{stderr}");
 }
 
+/// Runs `command` with standard output closed by whoever reads it, after a line if `after_a_line`.
+#[cfg(unix)]
+fn closed(command: &[&str], model: &Path, images: &[PathBuf], after_a_line: bool) -> (Option<i32>, String) {
+    use std::io::{BufRead as _, BufReader, Read as _};
+    let mut process = radzero(command);
+    process.arg("--model").arg(model);
+    if command[0] != "verify" {
+        process.args(["--prompt", PROMPTS[0]]).args(images);
+    }
+    let mut child = process.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut reader = BufReader::new(child.stdout.take().unwrap());
+    if after_a_line {
+        reader.read_line(&mut String::new()).unwrap();
+    }
+    drop(reader);
+    let mut stderr = String::new();
+    child.stderr.take().unwrap().read_to_string(&mut stderr).unwrap();
+    (child.wait().unwrap().code(), stderr)
+}
+
+#[cfg(unix)]
+#[test]
+fn files_are_written_when_nobody_reads_what_is_printed() {
+    let exported = Exported::case("native");
+    let images: Vec<PathBuf> = (0..12).map(|index| exported.scratch().join(format!("{index}.png"))).collect();
+    for path in &images {
+        std::fs::copy(image("gray8.png"), path).unwrap();
+    }
+    for (after_a_line, name) in [(true, "after"), (false, "before")] {
+        let out = exported.scratch().join(name);
+        let arguments = ["infer", "--json", "--save-maps", out.to_str().unwrap()];
+        let (status, stderr) = closed(&arguments, &exported.directory(), &images, after_a_line);
+        assert_eq!((status, stderr.as_str()), (Some(0), ""));
+        for path in &images {
+            let maps: Array3<f32> =
+                ndarray_npy::read_npy(out.join(path.with_extension("npy").file_name().unwrap())).unwrap();
+            assert_eq!(maps.dim().0, 1);
+        }
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn work_that_is_left_undone_is_no_success() {
+    let exported = Exported::case("native");
+    let model = exported.directory();
+    let (one, two) = ([image("gray8.png")], [image("gray8.png"), image("rgb8.png")]);
+    assert_eq!(closed(&["infer", "--json"], &model, &one, false), (Some(0), String::new()), "nothing is left");
+    assert_eq!(closed(&["infer", "--json"], &model, &two, false), (Some(1), String::new()));
+    let (status, stderr) = closed(&["classify"], &model, &one, false);
+    assert_eq!(status, Some(1), "the heading alone was tried: {stderr}");
+    assert_eq!(closed(&["verify"], &model, &[], false).0, Some(1), "a model that nobody verified is not good");
+}
+
+#[test]
+fn messages_do_not_steer_a_terminal() {
+    let output =
+        radzero(&["infer", "--prompt", "edema", "--model", "no\u{1b}[31m\u{7}where", "a.png"]).output().unwrap();
+    let (_, stderr) = status(&output, 2);
+    assert!(stderr.contains("no\\u{1b}[31m\\u{7}where"), "{stderr}");
+    assert!(!stderr.chars().any(|character| character.is_control() && character != '\n'), "{stderr:?}");
+    let output = radzero(&["verify", "--model", "no\u{1b}[31mwhere"]).output().unwrap();
+    assert!(!status(&output, 1).0.contains('\u{1b}'));
+}
+
 #[test]
 fn tables_and_points() {
     let exported = Exported::case("native");
     let path = image("rgba8.png");
     let (table, _) = status(&run(&["classify"], &exported.directory(), std::slice::from_ref(&path)), 0);
     let (points, _) = status(&run(&["ground"], &exported.directory(), std::slice::from_ref(&path)), 0);
-    for comparison in expected(&exported, &path) {
-        assert!(table.contains(&format!("{:.4}", comparison.probability())), "{table}");
-        let peak = comparison.map().peak();
-        assert!(points.contains(&peak.x.to_string()) && points.contains(&peak.y.to_string()), "{points}");
+    let comparisons = expected(&exported, &path);
+    let row = comparisons.iter().map(|found| format!("{:.4}", found.probability()));
+    let row: Vec<String> = std::iter::once(path.to_str().unwrap().to_owned()).chain(row).collect();
+    assert_eq!(table.lines().last().unwrap().split_whitespace().collect::<Vec<_>>(), row);
+
+    // A line for the image, one for the heads of the columns, one for each prompt in their order.
+    let lines: Vec<&str> = points.lines().collect();
+    assert_eq!(lines.len(), 2 + comparisons.len(), "{points}");
+    for (line, found) in lines[2..].iter().zip(&comparisons) {
+        let map = found.map();
+        let peak = map.peak();
+        assert_eq!(peak.value, map.values()[[peak.y, peak.x]]);
+        let expected = format!("{} {} {:.4} {}", peak.x, peak.y, peak.value, found.prompt());
+        assert_eq!(line.split_whitespace().collect::<Vec<_>>().join(" "), expected);
     }
 }
 
@@ -134,32 +209,46 @@ fn masks_equal_the_librarys() {
     let out = exported.scratch().join("masks");
     let arguments = ["segment", "--threshold", &threshold.to_string(), "--out", out.to_str().unwrap()];
     status(&run(&arguments, &exported.directory(), &[path]), 0);
-    let mut files: Vec<PathBuf> = std::fs::read_dir(&out).unwrap().map(|entry| entry.unwrap().path()).collect();
-    files.sort();
-    assert_eq!(files.len(), PROMPTS.len(), "{files:?}");
-    let found: Vec<_> = files.iter().map(|file| image::open(file).unwrap().into_luma8()).collect();
-    for comparison in &comparisons {
+    let names = ["gray8_there-is-edema.png", "gray8_there-is-a-mass-in-the-left-lung.png"];
+    assert_eq!(std::fs::read_dir(&out).unwrap().count(), names.len());
+    let mut masks = Vec::new();
+    for (comparison, name) in comparisons.iter().zip(names) {
+        let picture = image::open(out.join(name)).unwrap().into_luma8();
         let mask = comparison.map().mask(threshold).unwrap();
-        let same = |picture: &image::GrayImage| {
-            picture.dimensions() == (mask.ncols() as u32, mask.nrows() as u32)
-                && mask
-                    .indexed_iter()
-                    .all(|((y, x), &above)| picture.get_pixel(x as u32, y as u32).0[0] == if above { 255 } else { 0 })
-        };
-        assert!(found.iter().any(same), "no file holds the mask of {}", comparison.prompt());
+        assert_eq!(picture.dimensions(), (mask.ncols() as u32, mask.nrows() as u32), "{name}");
+        for ((y, x), &above) in mask.indexed_iter() {
+            assert_eq!(picture.get_pixel(x as u32, y as u32).0[0], if above { 255 } else { 0 }, "{name}: {x}, {y}");
+        }
+        masks.push(mask);
     }
-    assert!(found.iter().flat_map(|picture| picture.pixels()).any(|pixel| pixel.0[0] == 255));
+    assert!(masks[0].iter().any(|&above| above) && !masks[0].iter().all(|&above| above));
+    assert_ne!(masks[0], masks[1], "which file holds which mask must show");
 }
 
 #[test]
 fn overlays_differ_by_prompt_and_hold_colour() {
     let exported = Exported::case("native");
     let out = exported.scratch().join("pictures");
-    let path = image("gray8.png");
-    status(&run(&["overlay", "--out", out.to_str().unwrap()], &exported.directory(), &[path]), 0);
-    let picture = image::open(out.join("gray8_overlay.png")).unwrap().into_rgb8();
+    let drawn = |first: &str, second: &str| {
+        let mut process = radzero(&["overlay", "--prompt", first, "--prompt", second, "--out", out.to_str().unwrap()]);
+        process.arg("--model").arg(exported.directory()).arg(image("gray8.png"));
+        status(&process.output().unwrap(), 0);
+        image::open(out.join("gray8_overlay.png")).unwrap().into_rgb8()
+    };
+    let picture = drawn(PROMPTS[0], PROMPTS[1]);
     assert!(picture.width() > picture.height(), "panels stand side by side: {:?}", picture.dimensions());
-    assert!(picture.pixels().any(|pixel| pixel.0[0] != pixel.0[1]), "a gray image became a gray picture");
+    // Margin, panel, margin, panel, margin, colour bar. The middle of a panel is the image, without words.
+    let (margin, bar) = (24, 96);
+    let panel = (picture.width() - 3 * margin - bar) / 2;
+    let middle = |picture: &image::RgbImage, index: u32| {
+        let (left, height) = (margin + index * (panel + margin), picture.height());
+        image::imageops::crop_imm(picture, left, height / 3, panel, height / 3).to_image()
+    };
+    let (left, right) = (middle(&picture, 0), middle(&picture, 1));
+    assert!(left.pixels().any(|pixel| pixel.0[0] != pixel.0[1]), "a gray image became a gray picture");
+    assert!(left != right, "both panels show the same map");
+    let turned = drawn(PROMPTS[1], PROMPTS[0]);
+    assert!(middle(&turned, 0) == right && middle(&turned, 1) == left, "a panel depends on its place");
 }
 
 #[test]

@@ -7,7 +7,7 @@ use radzero_core::{EncodedImage, EncodedPrompt, RadZero, Radiograph};
 use serde::Serialize;
 
 use crate::args::BenchArgs;
-use crate::console::{complain, print, progress};
+use crate::console::{complain, print_last, progress};
 use crate::error::{Failure, Outcome};
 use crate::job;
 use crate::output::json::provider;
@@ -65,10 +65,10 @@ pub(crate) fn run(args: &BenchArgs) -> Result<Outcome, Failure> {
     let report = times.report(&model, load, (images, prompts, batch));
     if args.json {
         let line = serde_json::to_string(&report).map_err(|error| Failure::Output(error.into()))?;
-        print(&format!("{line}\n"))?;
+        print_last(&format!("{line}\n"))?;
     } else {
         complain("Times are medians on made-up radiographs; they depend on what else the machine does.");
-        print(&report.text())?;
+        print_last(&report.text())?;
     }
     Ok(Outcome::Done)
 }

@@ -2,7 +2,7 @@
 
 use radzero_core::{Device, Runtime};
 
-use crate::console::{print, shown};
+use crate::console::{one_line, print, shown};
 use crate::error::{Failure, Outcome};
 
 /// Every kind of device, the first of each.
@@ -22,7 +22,7 @@ pub(crate) fn run() -> Result<Outcome, Failure> {
         let report = runtime.try_device(device);
         let line = match &report.outcome {
             Ok(time) => format!("works (started in {:.1} ms)", time.as_secs_f64() * 1e3),
-            Err(error) => error.to_string().replace('\n', " "),
+            Err(error) => one_line(&error.to_string().replace('\n', " ")).into_owned(),
         };
         // The CPU is what must work everywhere.
         if report.outcome.is_err() && device == Device::Cpu {

@@ -33,13 +33,14 @@ pub(crate) fn run(args: &InspectArgs) -> Result<Outcome, Failure> {
         files.create_directory()?;
         interrupt::install()?;
     }
-    let mut console = Console::new(args.files.len(), args.json);
+    let mut console = Console::new(args.files.len(), args.json, files.is_some());
     for path in &args.files {
-        match inspect(args, path, square.as_ref(), files.as_ref()) {
+        let inspected = inspect(args, path, square.as_ref(), files.as_ref());
+        console.step();
+        match inspected {
             Ok(text) => console.result(&text)?,
             Err(failure) => console.failed(path, &failure),
         }
-        console.step();
     }
     Ok(console.finish())
 }

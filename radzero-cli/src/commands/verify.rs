@@ -5,7 +5,7 @@ use radzero_core::manifest::ModelDirectory;
 
 use crate::NOTICE;
 use crate::args::VerifyArgs;
-use crate::console::{complain, one_line, print, progress, shown};
+use crate::console::{complain, lines, one_line, print, print_last, progress, shown};
 use crate::error::{Failure, Outcome};
 use crate::job;
 
@@ -17,7 +17,7 @@ pub(crate) fn run(args: &VerifyArgs) -> Result<Outcome, Failure> {
         // What is wrong with the model is this command's result; what kept it from looking is not.
         Err(Failure::Library(error)) if matches!(error.kind(), ErrorKind::Model | ErrorKind::Inference) => {
             let message = Failure::Library(error).message();
-            print(&format!("failed     {}\n", message.replace('\n', "\n         ")))?;
+            print_last(&format!("failed     {}\n", lines(&message).replace('\n', "\n         ")))?;
             Ok(Outcome::SomeFailed)
         }
         Err(failure) => Err(failure),
@@ -62,7 +62,7 @@ fn check(args: &VerifyArgs) -> Result<(), Failure> {
     ))?;
 
     let report = model.self_test()?;
-    print(&format!(
+    print_last(&format!(
         "self-test  greatest difference {:.1e} in tokens, {:.1e} in embeddings; {:.1e} allowed\n\
          good       model hash {}, device {}, {}\n",
         report.tokens,

@@ -7,12 +7,12 @@ use radzero_eval::report::compare;
 use radzero_eval::report::result::Evaluation;
 
 use super::args::CompareArgs;
-use crate::console::print;
+use crate::console::print_last;
 use crate::error::{Failure, Outcome};
 
 /// Prints the comparison.
 pub(super) fn run(args: &CompareArgs) -> Result<Outcome, Failure> {
-    print(&compare::document(&read(&args.first)?, &read(&args.second)?)?)?;
+    print_last(&compare::document(&read(&args.first)?, &read(&args.second)?)?)?;
     Ok(Outcome::Done)
 }
 

@@ -19,7 +19,7 @@ use radzero_eval::tasks::Task;
 use super::cases::{self, Truth};
 use crate::NOTICE;
 use crate::args::ModelArgs;
-use crate::console::{complain, one_line, print, progress};
+use crate::console::{complain, one_line, print_last, progress};
 use crate::error::{Failure, Outcome};
 use crate::interrupt;
 use crate::job;
@@ -83,6 +83,6 @@ pub(super) fn run<T: Task>(
     for (name, text) in [("report.html", page), ("result.md", document.clone()), ("result.json", json + "\n")] {
         write_whole(&out.join(name), |mut file| file.write_all(text.as_bytes()))?;
     }
-    print(&document)?;
+    print_last(&document)?;
     Ok(if outcome.failed.is_empty() { Outcome::Done } else { Outcome::SomeFailed })
 }
