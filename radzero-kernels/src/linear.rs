@@ -65,21 +65,17 @@ pub(crate) fn run<S: Simd, const ROWS: usize, const VECTORS: usize>(
     if rows == 0 || outputs == 0 {
         return;
     }
-    let rows_a_task = ROWS * blocks_a_task(rows.div_ceil(ROWS), workers.count());
-    let parts = y.chunks_mut(rows_a_task * outputs).collect();
-    share(workers, parts, |task, y: &mut &mut [f32]| {
-        let first = task * rows_a_task;
-        let count = y.len() / outputs;
-        let x = &x[first * layer.layout.inputs()..][..count * layer.layout.inputs()];
-        let end = match end {
-            End::Add(residual) => End::Add(&residual[first * outputs..][..y.len()]),
-            other => other,
-        };
-        let rows = Rows { simd, layer, x, count, end };
-        scratch::with(count.next_multiple_of(ROWS) * DEPTH.min(layer.layout.inputs()), |packed| {
+    let blocks = blocks_a_task(rows.div_ceil(ROWS), workers.count());
+    // A short product has less blocks than there are workers: these share its outputs.
+    let shares = workers.count().div_ceil(rows.div_ceil(ROWS * blocks));
+    let columns = outputs.div_ceil(Panels::WIDTH).div_ceil(shares) * Panels::WIDTH;
+    share(workers, parts_of(y, outputs, ROWS * blocks, columns), |_, part: &mut Part<'_>| {
+        let inputs = layer.layout.inputs();
+        let rows = Rows { simd, layer, x: &x[part.row * inputs..][..part.rows.len() * inputs], first: part.row, end };
+        scratch::with(part.rows.len().next_multiple_of(ROWS) * DEPTH.min(inputs), |packed| {
             simd.vectorize(
                 #[inline(always)]
-                || rows.compute::<ROWS, VECTORS>(packed, y),
+                || rows.compute::<ROWS, VECTORS>(packed, part),
             );
         });
     });
@@ -97,23 +93,51 @@ fn blocks_a_task(blocks: usize, workers: usize) -> usize {
         .unwrap_or(1)
 }
 
+/// A part of the result.
+struct Part<'a> {
+    /// The first row.
+    row: usize,
+    /// The first column, where a panel begins.
+    column: usize,
+    /// Its columns of each of its rows.
+    rows: Vec<&'a mut [f32]>,
+}
+
+/// The result in parts of so many rows and columns.
+fn parts_of(y: &mut [f32], outputs: usize, rows: usize, columns: usize) -> Vec<Part<'_>> {
+    let mut parts = Vec::new();
+    for (group, y) in y.chunks_mut(rows * outputs).enumerate() {
+        let first = parts.len();
+        for column in (0..outputs).step_by(columns) {
+            parts.push(Part { row: group * rows, column, rows: Vec::with_capacity(rows) });
+        }
+        for row in y.chunks_exact_mut(outputs) {
+            for (part, piece) in parts[first..].iter_mut().zip(row.chunks_mut(columns)) {
+                part.rows.push(piece);
+            }
+        }
+    }
+    parts
+}
+
 /// Some rows of the product.
 struct Rows<'a, S> {
     simd: S,
     layer: &'a Linear<'a>,
     x: &'a [f32],
-    count: usize,
+    /// The first row's index.
+    first: usize,
     end: End<'a>,
 }
 
 impl<S: Simd> Rows<'_, S> {
     #[inline(always)]
-    fn compute<const ROWS: usize, const VECTORS: usize>(&self, packed: &mut [f32], y: &mut [f32]) {
+    fn compute<const ROWS: usize, const VECTORS: usize>(&self, packed: &mut [f32], part: &mut Part<'_>) {
         let inputs = self.layer.layout.inputs();
         for from in (0..inputs).step_by(DEPTH) {
             let to = inputs.min(from + DEPTH);
             self.pack::<ROWS>(from..to, packed);
-            self.pass::<ROWS, VECTORS>(from..to, packed, y);
+            self.pass::<ROWS, VECTORS>(from..to, packed, part);
         }
     }
 
@@ -121,11 +145,12 @@ impl<S: Simd> Rows<'_, S> {
     #[inline(always)]
     fn pack<const ROWS: usize>(&self, range: std::ops::Range<usize>, packed: &mut [f32]) {
         let inputs = self.layer.layout.inputs();
+        let rows = self.x.len() / inputs;
         for (block, values) in packed.chunks_exact_mut(ROWS * range.len().max(1)).enumerate() {
             let (columns, _) = values.as_chunks_mut::<ROWS>();
             for row in 0..ROWS {
                 let index = block * ROWS + row;
-                if index < self.count {
+                if index < rows {
                     let source = &self.x[index * inputs..][range.clone()];
                     for (column, value) in columns.iter_mut().zip(source) {
                         column[row] = *value;
@@ -139,57 +164,50 @@ impl<S: Simd> Rows<'_, S> {
         }
     }
 
-    /// Adds the inputs of `range` to the sums in `y`; what follows the layer is done in the last pass.
+    /// Adds the inputs of `range` to the sums in `part`; what follows the layer is done in the last pass.
     #[inline(always)]
     fn pass<const ROWS: usize, const VECTORS: usize>(
         &self,
         range: std::ops::Range<usize>,
         packed: &[f32],
-        y: &mut [f32],
+        part: &mut Part<'_>,
     ) {
         let Linear { layout, weight, .. } = *self.layer;
-        let (depth, inputs, outputs) = (range.len(), layout.inputs(), layout.outputs());
-        let width = VECTORS * LANES;
-        for panel in 0..outputs.div_ceil(Panels::WIDTH) {
-            let panel_weights = &weight[(panel * inputs + range.start) * Panels::WIDTH..][..depth * Panels::WIDTH];
-            for first in (0..Panels::WIDTH).step_by(width) {
-                let column = panel * Panels::WIDTH + first;
-                if column >= outputs {
-                    break;
-                }
-                for block in 0..self.count.div_ceil(ROWS) {
-                    let rows = ROWS.min(self.count - block * ROWS);
-                    let at = |row: usize| (block * ROWS + row) * outputs + column;
-                    let kept = width.min(outputs - column);
+        let (depth, inputs, width) = (range.len(), layout.inputs(), VECTORS * LANES);
+        let columns = part.rows.first().map_or(0, |row| row.len());
+        for panel in (0..columns).step_by(Panels::WIDTH) {
+            let start = (part.column + panel) * inputs + range.start * Panels::WIDTH;
+            let weights = &weight[start..][..depth * Panels::WIDTH];
+            for first in (0..Panels::WIDTH.min(columns - panel)).step_by(width) {
+                let column = panel + first;
+                let kept = width.min(columns - column);
+                let blocks = part.rows.chunks_mut(ROWS).zip(packed.chunks_exact(ROWS * depth));
+                for (block, (rows, values)) in blocks.enumerate() {
                     let mut sum = tile::zero::<S, ROWS, VECTORS>(self.simd);
                     if range.start > 0 {
-                        for (row, sums) in sum.iter_mut().enumerate().take(rows) {
-                            *sums = load(self.simd, &y[at(row)..][..kept]);
+                        for (sums, row) in sum.iter_mut().zip(rows.iter()) {
+                            *sums = load(self.simd, &row[column..][..kept]);
                         }
                     }
-                    let values = &packed[block * ROWS * depth..][..ROWS * depth];
                     tile::accumulate::<S, ROWS, VECTORS, { Panels::WIDTH }>(
-                        self.simd,
-                        values,
-                        panel_weights,
-                        first,
-                        &mut sum,
+                        self.simd, values, weights, first, &mut sum,
                     );
-                    for (row, sums) in sum.iter().enumerate().take(rows) {
-                        let mut sums = *sums;
+                    for (index, (row, sums)) in rows.iter_mut().zip(sum).enumerate() {
+                        let mut sums = sums;
                         if range.end == inputs {
-                            self.finish(column, at(row), kept, &mut sums);
+                            let row = self.first + block * ROWS + index;
+                            self.finish(row, part.column + column, kept, &mut sums);
                         }
-                        store(&mut y[at(row)..][..kept], &sums);
+                        store(&mut row[column..][..kept], &sums);
                     }
                 }
             }
         }
     }
 
-    /// Bias and what follows the layer, on `kept` values of one row from `column` on, which are at `place` of the result.
+    /// Bias and what follows the layer, on `kept` values of a row from `column` on.
     #[inline(always)]
-    fn finish<const VECTORS: usize>(&self, column: usize, place: usize, kept: usize, sums: &mut [f32x16<S>; VECTORS]) {
+    fn finish<const VECTORS: usize>(&self, row: usize, column: usize, kept: usize, sums: &mut [f32x16<S>; VECTORS]) {
         let bias: [f32x16<S>; VECTORS] = load(self.simd, &self.layer.bias[column..][..kept]);
         for (sum, bias) in sums.iter_mut().zip(bias) {
             *sum += bias;
@@ -202,7 +220,8 @@ impl<S: Simd> Rows<'_, S> {
                 }
             }
             End::Add(residual) => {
-                let residual: [f32x16<S>; VECTORS] = load(self.simd, &residual[place..][..kept]);
+                let start = row * self.layer.layout.outputs() + column;
+                let residual: [f32x16<S>; VECTORS] = load(self.simd, &residual[start..][..kept]);
                 for (sum, residual) in sums.iter_mut().zip(residual) {
                     *sum += residual;
                 }

@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 use std::num::NonZeroUsize;
+use std::sync::{Mutex, PoisonError};
 
 use ort::operator::{
     ComputeContext, Kernel, KernelContext, Operator as OrtOperator, OperatorDomain, OperatorInput, OperatorOutput,
@@ -16,6 +17,22 @@ pub(super) fn domain(kernels: Kernels, threads: NonZeroUsize) -> ort::Result<Ope
     Operator::ALL.into_iter().try_fold(OperatorDomain::new(DOMAIN)?, |domain, operator| {
         domain.add(Registered { operator, kernels, threads })
     })
+}
+
+/// Opens a session that has the domain, one at a time until the first is open.
+///
+/// ONNX Runtime 1.31 enters a new domain into a list of the process in two steps, look up and add, between which another thread can
+/// add it: adding it twice fails.
+pub(super) fn opened<T, E>(open: impl FnOnce() -> Result<T, E>) -> Result<T, E> {
+    static ENTERED: Mutex<bool> = Mutex::new(false);
+    let mut entered = ENTERED.lock().unwrap_or_else(PoisonError::into_inner);
+    if *entered {
+        drop(entered);
+        return open();
+    }
+    let opened = open();
+    *entered = opened.is_ok();
+    opened
 }
 
 /// An operator with the kernels that run it.

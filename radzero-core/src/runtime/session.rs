@@ -69,7 +69,8 @@ impl Shared {
             builder = configure(builder)
                 .map_err(|error| Error::new(ErrorKind::Argument, "configure_session failed").with_source(error))?;
         }
-        let session = builder.commit_from_file(&path).map_err(|error| {
+        let mut open = || builder.commit_from_file(&path);
+        let session = if options.kernels.is_some() { kernels::opened(open) } else { open() }.map_err(|error| {
             Error::new(ErrorKind::Model, format!("ONNX Runtime refuses {}: {error}", path.display())).with_source(error)
         })?;
         check_contract(&path, graph, &session)?;

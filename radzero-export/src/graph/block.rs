@@ -3,11 +3,9 @@
 //! Residual sums and norms are always in 32 bits. The fully connected layers between them, and attention, are what the
 //! precision is about.
 
-use ndarray::{Array1, Array2};
-use radzero_core::manifest::Target;
-use radzero_core::operators::{Operator, Panels};
+use ndarray::Array1;
 
-use super::layers::{Attention, attention, gelu, layer_norm_with, linear, to_half, to_single};
+use super::layers::{self, Attention, End, attention, follow, in_order, layer_norm_with, linear, to_half, to_single};
 use crate::checkpoint::{Stack, Weights};
 use crate::dense::Dense;
 use crate::error::ExportError;
@@ -30,15 +28,6 @@ pub(crate) enum Numerics {
 pub(super) struct Shapes {
     pub(super) flat: Value,
     pub(super) batched: Value,
-}
-
-/// What follows a layer.
-#[derive(Clone, Copy)]
-enum End<'a> {
-    None,
-    Gelu,
-    /// A residual sum of that name with these rows.
-    Add(&'a str, &'a Value),
 }
 
 /// A block that is about to be written.
@@ -79,19 +68,21 @@ impl Block<'_> {
         let attended =
             graph.node("Reshape", &self.named("attention.rows"), &[&attended, &self.shapes.flat], Attributes::none());
         let layer = self.named("attention.output.dense");
-        self.only(graph, weights, &layer, &attended, (Site::Attention, End::Add("residual1", rows)))
+        self.only(graph, weights, &layer, &attended, (Site::Attention, End::Add(&self.named("residual1"), rows)))
     }
 
     fn perceptron(&self, graph: &mut GraphBuilder<'_>, weights: &Weights, rows: &Value) -> Result<Value, ExportError> {
         let normed = self.norm(graph, Site::Norm2, rows)?;
-        let mut inside = self.only(graph, weights, &self.named("mlp.fc1"), &normed, (Site::Norm2, End::Gelu))?;
+        let activation = Site::Perceptron.within(self.name);
+        let mut inside =
+            self.only(graph, weights, &self.named("mlp.fc1"), &normed, (Site::Norm2, End::Gelu(&activation)))?;
         if let Some(scale) = self.decision(Site::Perceptron).and_then(Decision::smoothing) {
             let name = self.named("mlp.smoothing");
             let factors = graph.constant(&format!("{name}.factors"), &[scale.len()], &inverse(scale))?;
             inside = graph.node("Mul", &name, &[&inside, &factors], Attributes::none());
         }
         let layer = self.named("mlp.fc2");
-        self.only(graph, weights, &layer, &inside, (Site::Perceptron, End::Add("residual2", rows)))
+        self.only(graph, weights, &layer, &inside, (Site::Perceptron, End::Add(&self.named("residual2"), rows)))
     }
 
     /// A norm whose values enter at `site`, ready for its layers.
@@ -147,25 +138,12 @@ impl Block<'_> {
                 None => dense,
             };
             int8(graph, name, input, dense)?
-        } else if self.half() || graph.target() != Target::OnnxRuntime {
-            let (weight_name, bias_name) = (format!("{name}.weight"), format!("{name}.bias"));
-            let shape = [dense.weight.nrows(), dense.weight.ncols()];
-            let constant = if self.half() { GraphBuilder::half } else { GraphBuilder::constant };
-            let weight = constant(graph, &weight_name, &shape, &in_order(dense.weight))?;
-            let bias = dense.bias.map(|bias| constant(graph, &bias_name, &[bias.len()], &bias.to_vec())).transpose()?;
-            linear(graph, name, input, &weight, bias.as_ref())
+        } else if self.half() {
+            half(graph, name, input, dense, matches!(end, End::Add(..)))?
         } else {
-            return packed(graph, name, input, dense, end);
+            return layers::dense(graph, name, input, dense, end);
         };
-        Ok(match end {
-            End::None => sum,
-            End::Gelu => gelu(graph, &Site::Perceptron.within(self.name), &sum),
-            End::Add(sum_name, rows) => {
-                // Residual sums are in 32 bits.
-                let sum = if self.half() { to_single(graph, &format!("{name}.single"), &sum) } else { sum };
-                graph.node("Add", &self.named(sum_name), &[rows, &sum], Attributes::none())
-            }
-        })
+        Ok(follow(graph, sum, end))
     }
 
     fn decision(&self, site: Site) -> Option<&Decision> {
@@ -184,25 +162,20 @@ impl Block<'_> {
     }
 }
 
-/// A layer for the project's own kernels, with what follows it.
-fn packed(
+/// A layer of 16-bit floats; its result is in 32 bits where a residual sum follows.
+fn half(
     graph: &mut GraphBuilder<'_>,
     name: &str,
     input: &Value,
     dense: Dense,
-    end: End<'_>,
+    sum_follows: bool,
 ) -> Result<Value, ExportError> {
-    let (outputs, inputs) = dense.weight.dim();
-    let values = Panels::pack(dense.weight.view());
-    let weight = graph.constant(&format!("{name}.weight"), &Panels::new(inputs, outputs).shape(), &values)?;
-    let bias = dense.bias.map_or_else(|| vec![0.0; outputs], |bias| bias.to_vec());
-    let bias = graph.constant(&format!("{name}.bias"), &[outputs], &bias)?;
-    let none = Attributes::none();
-    Ok(match end {
-        End::None => graph.own(Operator::Linear, name, &[input, &weight, &bias], none),
-        End::Gelu => graph.own(Operator::LinearGelu, name, &[input, &weight, &bias], none),
-        End::Add(_, rows) => graph.own(Operator::LinearAdd, name, &[input, &weight, &bias, rows], none),
-    })
+    let shape = [dense.weight.nrows(), dense.weight.ncols()];
+    let weight = graph.half(&format!("{name}.weight"), &shape, &in_order(dense.weight))?;
+    let bias_name = format!("{name}.bias");
+    let bias = dense.bias.map(|bias| graph.half(&bias_name, &[bias.len()], &bias.to_vec())).transpose()?;
+    let result = linear(graph, name, input, &weight, bias.as_ref());
+    Ok(if sum_follows { to_single(graph, &format!("{name}.single"), &result) } else { result })
 }
 
 /// A layer of 8-bit integers: inputs get one scale a run, weights have one an output.
@@ -221,9 +194,4 @@ fn int8(graph: &mut GraphBuilder<'_>, name: &str, input: &Value, dense: Dense) -
 
 fn inverse(scale: &Array1<f32>) -> Vec<f32> {
     scale.iter().map(|scale| 1.0 / scale).collect()
-}
-
-/// The values row by row.
-fn in_order(matrix: Array2<f32>) -> Vec<f32> {
-    if matrix.is_standard_layout() { matrix.into_raw_vec_and_offset().0 } else { matrix.iter().copied().collect() }
 }

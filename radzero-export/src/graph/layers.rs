@@ -1,9 +1,11 @@
 //! Layers that both graphs are made of.
 
+use ndarray::Array2;
 use radzero_core::manifest::Target;
-use radzero_core::operators::Operator;
+use radzero_core::operators::{Operator, Panels};
 
 use crate::checkpoint::{LOSS, LossSettings};
+use crate::dense::Dense;
 use crate::error::ExportError;
 use crate::onnx::{Attributes, DataType, GraphBuilder, Value};
 
@@ -28,11 +30,57 @@ pub(super) fn linear(
     graph.node("Gemm", name, &inputs, Attributes::none().integer("transB", 1))
 }
 
-/// A fully connected layer with the checkpoint's `weight` and `bias`.
-pub(super) fn linear_of(graph: &mut GraphBuilder<'_>, name: &str, input: &Value) -> Result<Value, ExportError> {
-    let weight = graph.weight(&format!("{name}.weight"))?;
-    let bias = graph.weight(&format!("{name}.bias"))?;
-    Ok(linear(graph, name, input, &weight, Some(&bias)))
+/// What follows a layer.
+#[derive(Clone, Copy)]
+pub(super) enum End<'a> {
+    /// Nothing.
+    None,
+    /// GELU, in a node of that name where it is one of its own.
+    Gelu(&'a str),
+    /// A residual sum with these rows, in a node of that name where it is one of its own.
+    Add(&'a str, &'a Value),
+}
+
+/// A fully connected layer of 32-bit floats and what follows it.
+pub(super) fn dense(
+    graph: &mut GraphBuilder<'_>,
+    name: &str,
+    input: &Value,
+    dense: Dense,
+    end: End<'_>,
+) -> Result<Value, ExportError> {
+    let (outputs, inputs) = dense.weight.dim();
+    let (weight_name, bias_name) = (format!("{name}.weight"), format!("{name}.bias"));
+    if graph.target() != Target::OnnxRuntime {
+        let weight = graph.constant(&weight_name, &[outputs, inputs], &in_order(dense.weight))?;
+        let bias = dense.bias.map(|bias| graph.constant(&bias_name, &[outputs], &bias.to_vec())).transpose()?;
+        let sum = linear(graph, name, input, &weight, bias.as_ref());
+        return Ok(follow(graph, sum, end));
+    }
+    let weight = Panels::pack(dense.weight.view());
+    let weight = graph.constant(&weight_name, &Panels::new(inputs, outputs).shape(), &weight)?;
+    let bias = dense.bias.map_or_else(|| vec![0.0; outputs], |bias| bias.to_vec());
+    let bias = graph.constant(&bias_name, &[outputs], &bias)?;
+    let none = Attributes::none();
+    Ok(match end {
+        End::None => graph.own(Operator::Linear, name, &[input, &weight, &bias], none),
+        End::Gelu(_) => graph.own(Operator::LinearGelu, name, &[input, &weight, &bias], none),
+        End::Add(_, rows) => graph.own(Operator::LinearAdd, name, &[input, &weight, &bias, rows], none),
+    })
+}
+
+/// What follows a layer, in a node of its own.
+pub(super) fn follow(graph: &mut GraphBuilder<'_>, sum: Value, end: End<'_>) -> Value {
+    match end {
+        End::None => sum,
+        End::Gelu(name) => graph.node("Gelu", name, &[&sum], Attributes::none()),
+        End::Add(name, rows) => graph.node("Add", name, &[rows, &sum], Attributes::none()),
+    }
+}
+
+/// The values row by row.
+pub(super) fn in_order(matrix: Array2<f32>) -> Vec<f32> {
+    if matrix.is_standard_layout() { matrix.into_raw_vec_and_offset().0 } else { matrix.iter().copied().collect() }
 }
 
 /// LayerNorm over the last axis with the checkpoint's `weight` and `bias`.
@@ -74,11 +122,6 @@ pub(super) fn l2_normalise(graph: &mut GraphBuilder<'_>, name: &str, input: &Val
             graph.node("Div", name, &[input, &norm], Attributes::none())
         }
     }
-}
-
-/// GELU with the error function.
-pub(super) fn gelu(graph: &mut GraphBuilder<'_>, name: &str, input: &Value) -> Value {
-    graph.node("Gelu", name, &[input], Attributes::none())
 }
 
 /// To 16-bit floats.

@@ -2,8 +2,9 @@
 
 use radzero_core::manifest::Graph;
 
-use super::layers::{Attention, attention, gelu, l2_normalise, layer_norm, linear_of, shared_end};
+use super::layers::{Attention, End, attention, dense, l2_normalise, layer_norm, shared_end};
 use crate::checkpoint::{BUCKETS, Checkpoint, POSITIONS, RELATIVE_BIAS, TEXT_LAYER, WORDS};
+use crate::dense::Dense;
 use crate::error::ExportError;
 use crate::onnx::{Attributes, DataType, GraphBuilder, Value};
 use crate::write::Output;
@@ -30,7 +31,7 @@ pub(crate) fn write(
     let mut width = checkpoint.text.hidden;
     let mut states = graph.node("Reshape", "states", &[&rows, &context.batched], Attributes::none());
     if settings.projection {
-        let projected = linear_of(&mut graph, "text_projector", &rows)?;
+        let projected = layer_of(&mut graph, "text_projector", &rows, End::None)?;
         width = 2 * checkpoint.architecture.align.hidden;
         let shape = shape_of_states(&mut graph, "shape.projected", &context.prompts_length, width);
         states = graph.node("Reshape", "projected", &[&projected, &shape], Attributes::none());
@@ -166,7 +167,7 @@ fn block(
     let mut parts = Vec::with_capacity(3);
     for part in ["q", "k", "v"] {
         let layer = format!("{name}attention.attn.{part}");
-        let flat = linear_of(graph, &layer, rows)?;
+        let flat = layer_of(graph, &layer, rows, End::None)?;
         parts.push(graph.node("Reshape", &format!("{layer}.tokens"), &[&flat, &context.batched], Attributes::none()));
     }
     let settings = Attention {
@@ -179,15 +180,21 @@ fn block(
     let attended = attention(graph, &format!("{name}attention.attn"), qkv, &settings)?;
     let attended =
         graph.node("Reshape", &format!("{name}attention.rows"), &[&attended, &context.flat], Attributes::none());
-    let attended = linear_of(graph, &format!("{name}attention.attn.o"), &attended)?;
-    let sum = graph.node("Add", &format!("{name}residual1"), &[&attended, rows], Attributes::none());
+    let end = &format!("{name}residual1");
+    let sum = layer_of(graph, &format!("{name}attention.attn.o"), &attended, End::Add(end, rows))?;
     let rows = layer_norm(graph, &format!("{name}attention.LayerNorm"), &sum, eps)?;
 
-    let inside = linear_of(graph, &format!("{name}intermediate.dense"), &rows)?;
-    let inside = gelu(graph, &format!("{name}intermediate.activation"), &inside);
-    let inside = linear_of(graph, &format!("{name}output.dense"), &inside)?;
-    let sum = graph.node("Add", &format!("{name}residual2"), &[&inside, &rows], Attributes::none());
+    let end = &format!("{name}intermediate.activation");
+    let inside = layer_of(graph, &format!("{name}intermediate.dense"), &rows, End::Gelu(end))?;
+    let end = &format!("{name}residual2");
+    let sum = layer_of(graph, &format!("{name}output.dense"), &inside, End::Add(end, &rows))?;
     layer_norm(graph, &format!("{name}output.LayerNorm"), &sum, eps)
+}
+
+/// A fully connected layer with the checkpoint's `weight` and `bias`.
+fn layer_of(graph: &mut GraphBuilder<'_>, name: &str, input: &Value, end: End<'_>) -> Result<Value, ExportError> {
+    let layer = Dense::read(graph.weights(), name, true)?;
+    dense(graph, name, input, layer, end)
 }
 
 /// The mean of token states over the attention mask: \[prompts, width\].
