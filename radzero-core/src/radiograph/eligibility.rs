@@ -81,6 +81,8 @@ pub enum BodyPart {
     Chest,
     /// Another one.
     Other,
+    /// A term or code that is no known one.
+    Unknown,
     /// None.
     NotStated,
 }

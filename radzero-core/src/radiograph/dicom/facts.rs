@@ -11,6 +11,9 @@ use crate::radiograph::{BodyPart, Eligibility, ImageKind, Intent, Modality, View
 const COMPUTED: &str = "1.2.840.10008.5.1.4.1.1.1";
 const DIGITAL: &str = "1.2.840.10008.5.1.4.1.1.1.1";
 const DIGITAL_FOR_PROCESSING: &str = "1.2.840.10008.5.1.4.1.1.1.1.1";
+/// Raw detector data by its SOP class: digital, mammography, intra-oral.
+const FOR_PROCESSING: [&str; 3] =
+    [DIGITAL_FOR_PROCESSING, "1.2.840.10008.5.1.4.1.1.1.2.1", "1.2.840.10008.5.1.4.1.1.1.3.1"];
 const SECONDARY_CAPTURE: &str = "1.2.840.10008.5.1.4.1.1.7";
 
 /// Objects that are no images, by the beginning of their SOP class.
@@ -25,13 +28,17 @@ const OTHERS: [(&str, &str); 8] = [
     ("1.2.840.10008.5.1.4.1.1.9", "a waveform"),
 ];
 
+/// Whether a UID is this one or begins with it and a dot.
+fn is_under(uid: &str, prefix: &str) -> bool {
+    uid.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+}
+
 /// Refuses what is no image, by name.
 pub(super) fn refuse_other_objects(object: &InMemDicomObject) -> Result<()> {
     let class = text(object, tags::SOP_CLASS_UID).unwrap_or_default();
-    let under = |prefix: &str| class.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'));
     // Radiotherapy images are images.
     let is_image = class == "1.2.840.10008.5.1.4.1.1.481.1";
-    let by_class = OTHERS.iter().find(|(prefix, _)| under(prefix) && !is_image).map(|&(_, name)| name);
+    let by_class = OTHERS.iter().find(|(prefix, _)| is_under(&class, prefix) && !is_image).map(|&(_, name)| name);
     let by_modality = || match text(object, tags::MODALITY)?.as_str() {
         "SEG" => Some("a segmentation (SEG)"),
         "PR" => Some("a presentation state (PR)"),
@@ -75,7 +82,7 @@ fn kind(object: &InMemDicomObject) -> ImageKind {
     match class.as_str() {
         COMPUTED => ImageKind::ComputedRadiography,
         DIGITAL | DIGITAL_FOR_PROCESSING => ImageKind::DigitalRadiography,
-        class if class.starts_with(SECONDARY_CAPTURE) => match text(object, tags::CONVERSION_TYPE).as_deref() {
+        class if is_under(class, SECONDARY_CAPTURE) => match text(object, tags::CONVERSION_TYPE).as_deref() {
             Some("DF") => ImageKind::DigitisedFilm,
             _ => ImageKind::SecondaryCapture,
         },
@@ -83,22 +90,116 @@ fn kind(object: &InMemDicomObject) -> ImageKind {
     }
 }
 
+/// Terms for other body parts than the chest (PS3.16 annex L), those of projection radiographs.
+#[rustfmt::skip]
+const OTHER_PARTS: [&str; 62] = [
+    "ABDOMEN", "ABDOMENPELVIS", "ACJOINT", "ANKLE", "ARM", "BLADDER", "BREAST", "BUTTOCK", "CALCANEUS", "CALF", "CERVIX",
+    "CHEEK", "CLAVICLE", "COCCYX", "COLON", "CSPINE", "CTSPINE", "ELBOW", "EXTREMITY", "EYE", "FACE", "FEMUR", "FINGER",
+    "FOOT", "FOREARM", "HAND", "HEAD", "HEADNECK", "HIP", "HUMERUS", "JAW", "KIDNEY", "KNEE", "LEG", "LSPINE", "LSSPINE",
+    "MANDIBLE", "MAXILLA", "NECK", "ORBIT", "PATELLA", "PELVIS", "PELVISLOWEXTREMT", "RADIUS", "RADIUSULNA", "SCAPULA",
+    "SELLA", "SHOULDER", "SIJOINT", "SINUS", "SKULL", "SPINE", "SSPINE", "STOMACH", "THIGH", "THUMB", "TIBIAFIBULA",
+    "TMJ", "TOE", "ULNA", "WHOLEBODY", "WRIST",
+];
+
+/// What is no known term is not stated: writers put protocol names, other languages and lower case here.
 fn body_part(object: &InMemDicomObject) -> BodyPart {
-    let region = items(object, tags::ANATOMIC_REGION_SEQUENCE).first().and_then(|item| text(item, tags::CODE_VALUE));
-    match (text(object, tags::BODY_PART_EXAMINED).as_deref(), region.as_deref()) {
-        // Thorax in SNOMED CT, and in the older SNOMED that DICOM used.
-        (Some("CHEST" | "THORAX"), _) | (None, Some("51185008" | "T-D3000")) => BodyPart::Chest,
-        (None, None) => BodyPart::NotStated,
-        _ => BodyPart::Other,
+    let stated = text(object, tags::BODY_PART_EXAMINED);
+    match stated.as_deref() {
+        Some("CHEST" | "THORAX") => BodyPart::Chest,
+        Some(part) if OTHER_PARTS.contains(&part) => BodyPart::Other,
+        _ if is_thorax(object) => BodyPart::Chest,
+        Some(_) => BodyPart::Unknown,
+        None if items(object, tags::ANATOMIC_REGION_SEQUENCE).is_empty() => BodyPart::NotStated,
+        None => BodyPart::Unknown,
     }
 }
 
+/// Whether the anatomic region is the thorax in SNOMED CT, or in the older SNOMED that DICOM used. A code means nothing without
+/// its scheme.
+fn is_thorax(object: &InMemDicomObject) -> bool {
+    let Some(item) = items(object, tags::ANATOMIC_REGION_SEQUENCE).first() else { return false };
+    let (scheme, code) = (text(item, tags::CODING_SCHEME_DESIGNATOR), text(item, tags::CODE_VALUE));
+    matches!(
+        (scheme.as_deref(), code.as_deref()),
+        (Some("SCT"), Some("51185008")) | (Some("SRT" | "SNM3" | "99SDM"), Some("T-D3000"))
+    )
+}
+
+/// Raw detector data is what either the class or the attribute says is.
 fn intent(object: &InMemDicomObject) -> Intent {
-    let by_class = || text(object, tags::SOP_CLASS_UID).is_some_and(|class| class == DIGITAL_FOR_PROCESSING);
+    let class = text(object, tags::SOP_CLASS_UID).unwrap_or_default();
     match text(object, tags::PRESENTATION_INTENT_TYPE).as_deref() {
-        Some("FOR PRESENTATION") => Intent::ForPresentation,
+        _ if FOR_PROCESSING.contains(&class.as_str()) => Intent::ForProcessing,
         Some("FOR PROCESSING") => Intent::ForProcessing,
-        _ if by_class() => Intent::ForProcessing,
+        Some("FOR PRESENTATION") => Intent::ForPresentation,
         _ => Intent::NotStated,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use dicom_core::value::DataSetSequence;
+    use dicom_core::{DataElement, VR};
+
+    fn stating(part: &str, code: &[(&str, &str)]) -> InMemDicomObject {
+        let mut object = InMemDicomObject::new_empty();
+        object.put(DataElement::new(tags::BODY_PART_EXAMINED, VR::CS, part));
+        let items: Vec<InMemDicomObject> = code
+            .iter()
+            .map(|&(scheme, value)| {
+                let mut item = InMemDicomObject::new_empty();
+                item.put(DataElement::new(tags::CODE_VALUE, VR::SH, value));
+                item.put(DataElement::new(tags::CODING_SCHEME_DESIGNATOR, VR::SH, scheme));
+                item
+            })
+            .collect();
+        if !items.is_empty() {
+            object.put(DataElement::new(tags::ANATOMIC_REGION_SEQUENCE, VR::SQ, DataSetSequence::from(items)));
+        }
+        object
+    }
+
+    #[test]
+    fn only_known_terms_say_what_the_body_part_is() {
+        for (part, code, expected) in [
+            ("CHEST", &[][..], BodyPart::Chest),
+            ("HAND", &[], BodyPart::Other),
+            ("HAND", &[("SCT", "51185008")], BodyPart::Other),
+            ("TORAX AP", &[], BodyPart::Unknown),
+            ("TORAX AP", &[("SCT", "51185008")], BodyPart::Chest),
+            ("", &[], BodyPart::NotStated),
+            ("", &[("SRT", "T-D3000")], BodyPart::Chest),
+            ("", &[("SNM3", "T-D3000")], BodyPart::Chest),
+            // Codes of other schemes mean something else.
+            ("", &[("99LOCAL", "51185008")], BodyPart::Unknown),
+            ("", &[("SCT", "T-D3000")], BodyPart::Unknown),
+        ] {
+            assert_eq!(body_part(&stating(part, code)), expected, "{part} {code:?}");
+        }
+    }
+
+    #[test]
+    fn classes_are_told_by_whole_components() {
+        let of = |class: &str| {
+            let mut object = stating("CHEST", &[]);
+            object.put(DataElement::new(tags::SOP_CLASS_UID, VR::UI, class));
+            (kind(&object), intent(&object))
+        };
+        assert_eq!(of("1.2.840.10008.5.1.4.1.1.7").0, ImageKind::SecondaryCapture);
+        assert_eq!(of("1.2.840.10008.5.1.4.1.1.7.2").0, ImageKind::SecondaryCapture);
+        // Visible light photography, ophthalmology.
+        assert_eq!(of("1.2.840.10008.5.1.4.1.1.77.1.4").0, ImageKind::Other);
+        assert_eq!(of("1.2.840.10008.5.1.4.1.1.78.1").0, ImageKind::Other);
+        assert_eq!(of("1.2.840.10008.5.1.4.1.1.1.1.1").1, Intent::ForProcessing);
+        assert_eq!(of("1.2.840.10008.5.1.4.1.1.1.2.1").1, Intent::ForProcessing);
+    }
+
+    #[test]
+    fn a_class_for_processing_outweighs_the_intent() {
+        let mut object = stating("CHEST", &[]);
+        object.put(DataElement::new(tags::SOP_CLASS_UID, VR::UI, DIGITAL_FOR_PROCESSING));
+        object.put(DataElement::new(tags::PRESENTATION_INTENT_TYPE, VR::CS, "FOR PRESENTATION"));
+        assert_eq!(intent(&object), Intent::ForProcessing);
     }
 }
