@@ -24,6 +24,43 @@ const WANTED: [(Tag, &str); 11] = [
     (tags::SOP_INSTANCE_UID, "sop_instance_uid"),
 ];
 
+/// Stands for a value whose characters cannot be told: a wrong name would be worse than none.
+const UNREADABLE: &str = "(in a character set that is not supported)";
+
+const ESCAPE: char = '\u{1B}';
+
+/// Character sets beyond ASCII that the parser knows (PS3.3 section C.12.1.1.2).
+const CHARACTER_SETS: [&str; 28] = [
+    "ISO_IR 13",
+    "ISO_IR 87",
+    "ISO_IR 100",
+    "ISO_IR 101",
+    "ISO_IR 109",
+    "ISO_IR 110",
+    "ISO_IR 126",
+    "ISO_IR 127",
+    "ISO_IR 138",
+    "ISO_IR 144",
+    "ISO_IR 149",
+    "ISO_IR 166",
+    "ISO_IR 192",
+    "ISO 2022 IR 13",
+    "ISO 2022 IR 58",
+    "ISO 2022 IR 87",
+    "ISO 2022 IR 100",
+    "ISO 2022 IR 101",
+    "ISO 2022 IR 109",
+    "ISO 2022 IR 110",
+    "ISO 2022 IR 126",
+    "ISO 2022 IR 127",
+    "ISO 2022 IR 138",
+    "ISO 2022 IR 144",
+    "ISO 2022 IR 149",
+    "ISO 2022 IR 166",
+    "GB18030",
+    "GBK",
+];
+
 /// Identifiers of a DICOM file: protected health information.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Identifiers(Vec<(&'static str, String)>);
@@ -53,6 +90,52 @@ pub fn identifiers(bytes: &[u8]) -> Result<Identifiers> {
 fn read(bytes: &[u8]) -> Result<Identifiers> {
     let header = header::read(bytes, &mut Vec::new())?;
     let data = header.data_set(bytes)?;
-    let (object, _) = dataset::read(&data, header.encoding, &WANTED.map(|(tag, _)| tag))?;
-    Ok(Identifiers(WANTED.iter().filter_map(|&(tag, name)| Some((name, text(&object, tag)?))).collect()))
+    // With it among the wanted ones the parser decodes what follows by it.
+    let wanted: Vec<Tag> = WANTED.iter().map(|&(tag, _)| tag).chain([tags::SPECIFIC_CHARACTER_SET]).collect();
+    let (object, _) = dataset::read(&data, header.encoding, &wanted)?;
+    let known = text(&object, tags::SPECIFIC_CHARACTER_SET).is_some_and(|name| CHARACTER_SETS.contains(&name.as_str()));
+    let value = |tag| {
+        let value = text(&object, tag)?;
+        // An escape changes the character set within a value (PS3.5 section 6.1.2.5), which the parser does not follow.
+        let readable = value.is_ascii() || known;
+        Some(if readable && !value.contains(ESCAPE) { value } else { UNREADABLE.to_owned() })
+    };
+    Ok(Identifiers(WANTED.iter().filter_map(|&(tag, name)| Some((name, value(tag)?))).collect()))
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    /// The patient's name as read from a data set with this character set.
+    fn name(characters: &[u8], name: &[u8]) -> String {
+        let mut data = Vec::new();
+        for (tag, letters, value) in [([0x08, 0, 0x05, 0], b"CS", characters), ([0x10, 0, 0x10, 0], b"PN", name)] {
+            data.extend(tag);
+            data.extend(letters);
+            data.extend((value.len() as u16).next_multiple_of(2).to_le_bytes());
+            data.extend(value);
+            data.extend(&b" "[..value.len() % 2]);
+        }
+        identifiers(&data).unwrap().iter().next().unwrap().1.to_owned()
+    }
+
+    #[test]
+    fn names_are_decoded_by_the_character_set() {
+        assert_eq!(name(b"ISO_IR 192", "Müller^Jörg".as_bytes()), "Müller^Jörg");
+        assert_eq!(name(b"ISO_IR 100", b"M\xFCller^J\xF6rg"), "Müller^Jörg");
+        assert_eq!(name(b"ISO_IR 144", &[0xBB, 0xEE, 0xDA, 0x63]), "Люкc");
+        assert_eq!(name(b"GB18030", &[0xCD, 0xF5]), "王");
+        assert_eq!(name(b"ISO_IR 192\\ISO_IR 100", "Jörg".as_bytes()), "Jörg");
+        assert_eq!(name(b"", b"Smith^John"), "Smith^John");
+    }
+
+    #[test]
+    fn what_cannot_be_told_is_not_shown() {
+        // Not declared, unknown, and a change within the value.
+        assert_eq!(name(b"", b"M\xFCller"), UNREADABLE);
+        assert_eq!(name(b"ISO_IR 999", b"M\xFCller"), UNREADABLE);
+        assert_eq!(name(b"\\ISO 2022 IR 87", b"Yamada^Tarou=\x1B$B;3ED\x1B(B"), UNREADABLE);
+    }
 }
