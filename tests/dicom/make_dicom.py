@@ -16,6 +16,7 @@ import subprocess
 import tempfile
 from pathlib import Path
 
+import lossless
 import numpy as np
 import pydicom
 from PIL import Image
@@ -27,7 +28,7 @@ from pydicom.uid import (
 
 HERE = Path(__file__).resolve().parent
 FILES = HERE / "files"
-LIMIT = 600_000
+LIMIT = 700_000
 ROWS, COLUMNS = 21, 26
 DX = "1.2.840.10008.5.1.4.1.1.1.1"
 
@@ -68,6 +69,29 @@ def pixels(data, stored):
     raw = stored.astype(stored.dtype.newbyteorder("<")).tobytes()
     data.PixelData = raw + b"\0" * (len(raw) % 2)
     data["PixelData"].VR = "OW" if stored.dtype.itemsize == 2 else "OB"
+
+
+def compressed(name, data, syntax, frames, **options):
+    """A file with these codestreams, one a frame."""
+    data = copy.deepcopy(data)
+    data.PixelData = encapsulate(frames, **options)
+    data["PixelData"].VR = "OB"
+    data["PixelData"].is_undefined_length = True
+    return write(name, data, syntax)
+
+
+def codestream(image, **options):
+    buffer = io.BytesIO()
+    image.save(buffer, "JPEG", quality=95, **options)
+    return buffer.getvalue()
+
+
+def decompressed(path):
+    """What DCMTK decodes."""
+    with tempfile.TemporaryDirectory() as folder:
+        raw = Path(folder) / "raw.dcm"
+        subprocess.run(["dcmdjpeg", str(path), str(raw)], check=True, capture_output=True)
+        return pydicom.dcmread(raw).pixel_array.astype(np.int64)
 
 
 def lut(first, entries, bits, signed=False, as_bytes=False):
@@ -195,6 +219,14 @@ def grayscale_cases():
     exact.VOILUTFunction = "LINEAR_EXACT"
     exact.WindowCenter, exact.WindowWidth = "1000", "600"
     case("linear_exact", exact, display=linear_exact(twelve.astype(float), 1000, 600), voi="window")
+    half = copy.deepcopy(window)
+    del half.WindowCenter
+    case("window_no_centre", half, display=RANGE, voi="min-max", warnings=["window-invalid"])
+    trailing = copy.deepcopy(window)
+    for tag, value in [(0x00281050, b"1800\\ "), (0x00281051, b"2500\\ ")]:
+        # Raw, as pydicom does not write an empty second value.
+        trailing[tag] = pydicom.dataelem.RawDataElement(pydicom.tag.Tag(tag), "DS", len(value), value, 0, False, True)
+    case("window_trailing", trailing, display=dcmtk(FILES / "window.dcm", *WINDOW), voi="window")
     broken = copy.deepcopy(window)
     broken.WindowWidth = "0"
     case("window_invalid", broken, display=RANGE, voi="min-max", warnings=["window-invalid"])
@@ -209,6 +241,19 @@ def grayscale_cases():
     eight = base(field(2, 250, np.uint8), bits=8)
     eight.WindowCenter, eight.WindowWidth = "120", "150"
     case("eight_bits", eight, display=WINDOW, voi="window")
+    odd = base(field(2, 250, np.uint8, columns=25), bits=8)
+    assert odd.Rows * odd.Columns % 2 == 1
+    odd.WindowCenter, odd.WindowWidth = "120", "150"
+    count = odd.Rows * odd.Columns
+    case("eight_bits_odd", odd, words=np.frombuffer(odd.PixelData, "u1")[:count], display=WINDOW, voi="window")
+    words = copy.deepcopy(eight)
+    words["PixelData"].VR = "OW"
+    with tempfile.TemporaryDirectory() as folder:
+        source = write("words", words).rename(Path(folder) / "words.dcm")
+        path = FILES / "eight_bits_big_endian_words.dcm"
+        subprocess.run(["dcmconv", "+tb", str(source), str(path)], check=True, capture_output=True)
+    values = field(2, 250, np.uint8).astype(np.int64)
+    add(path.stem, path, values, eight, dcmtk(FILES / "eight_bits.dcm", *WINDOW), voi="window")
     sixteen = base(field(7, 65111, np.uint16), bits=16)
     case("sixteen_bits", sixteen, display=RANGE, voi="min-max")
     signed = field(-1900, 2040, np.int16)
@@ -256,6 +301,17 @@ def grayscale_cases():
     below = base(signed.astype(np.uint16), signed=True)
     below.VOILUTSequence = lut(-2048, curve(4096, 1023), 10, signed=True)
     case("voi_lut_signed", below, display=LUT, voi="lut", warnings=["negative-values"])
+    # The first mapped value's sign is that of the modality's output, whatever its value representation says.
+    for name, representation in [("us", False), ("ss", True)]:
+        shifted = base(twelve)
+        shifted.RescaleSlope, shifted.RescaleIntercept = "1", "-1024"
+        shifted.VOILUTSequence = lut(-1024 if representation else 65536 - 1024, curve(4096, 255), 8, signed=representation)
+        case(f"voi_lut_rescale_{name}", shifted, display=LUT, voi="lut", modality="rescale")
+    raised = base(signed.astype(np.uint16), signed=True)
+    raised.ModalityLUTSequence = lut(-2048, 40000 + curve(4096, 4095), 16, signed=True)
+    raised.ModalityLUTSequence[0].ModalityLUTType = "US"
+    raised.VOILUTSequence = lut(40000, curve(4096, 255), 8)
+    case("voi_lut_modality_us", raised, display=LUT, voi="lut", modality="lut", warnings=["negative-values"])
     agfa = base(twelve)
     agfa.VOILUTSequence = lut(0, curve(4096, 4095), 16)
     # DCMTK takes the declared bits, and shows a black image.
@@ -375,18 +431,117 @@ def compressed_cases():
 
 def lossy(name, source, tool, allowed=True):
     path = FILES / f"{name}.dcm"
-    subprocess.run([*tool, "+q", "95", str(source), str(path)], check=True, capture_output=True)
+    subprocess.run([*tool, "+q", "95", "+un", str(source), str(path)], check=True, capture_output=True)
     if not allowed:
         CASES.append({"name": name, "file": f"files/{path.name}", "error": "is not supported"})
         return
     # DCMTK scales the window of the new file where it changes the bits; the samples are what counts.
     written = pydicom.dcmread(path)
-    with tempfile.TemporaryDirectory() as folder:
-        raw = Path(folder) / "raw.dcm"
-        subprocess.run(["dcmdjpeg", str(path), str(raw)], check=True, capture_output=True)
-        values = pydicom.dcmread(raw).pixel_array.astype(np.int64)
+    values = decompressed(path)
     # Decoders differ by a unit in the inverse DCT.
     add(name, path, values, written, dcmtk(path, *WINDOW), voi="window", tolerance=1)
+
+
+def parts_of_codestreams():
+    """Restarts, point transform, and frames in several fragments."""
+    twelve = field(3, 4090, np.uint16)
+    window = base(twelve)
+    window.WindowCenter, window.WindowWidth = "1800", "2500"
+    for name, predictor, shift, rows in [("restarts", 1, 0, 4), ("restarts_sv6", 6, 0, 1), ("shifted", 4, 3, 0), ("shifted_restarts", 7, 2, 5)]:
+        stream = lossless.encode([twelve], 12, predictor, shift, rows)
+        path = compressed(f"jpeg_lossless_{name}", window, pydicom.uid.JPEGLossless, [stream])
+        values = (twelve >> shift << shift).astype(np.int64)
+        assert np.array_equal(decompressed(path), values), name
+        add(path.stem, path, values, window, dcmtk(path, *WINDOW), voi="window")
+    eight = base(field(2, 250, np.uint8), bits=8)
+    eight.WindowCenter, eight.WindowWidth = "120", "150"
+    stream = codestream(Image.fromarray(field(2, 250, np.uint8)), restart_marker_rows=1)
+    path = compressed("jpeg_baseline_restarts", eight, pydicom.uid.JPEGBaseline8Bit, [stream])
+    values = np.asarray(Image.open(io.BytesIO(stream))).astype(np.int64)
+    add(path.stem, path, values, eight, dcmtk(path, *WINDOW), voi="window", tolerance=1)
+
+    stack = np.stack([field(3, 4090, np.uint16, seed=s) for s in (1, 2, 3)])
+    data = base(stack)
+    data.NumberOfFrames = 3
+    streams = [lossless.encode([frame], 12) for frame in stack]
+    for name, table in [("with_table", True), ("without_table", False)]:
+        path = compressed(f"fragments_{name}", data, pydicom.uid.JPEGLossless, streams, fragments_per_frame=3, has_bot=table)
+        assert np.array_equal(pydicom.dcmread(path).pixel_array, stack)
+        for frame in (0, 2):
+            display = dcmtk(FILES / "frames.dcm", "--frame", str(frame + 1), *RANGE)
+            add(f"{path.stem}_{frame}", path, stack[frame].astype(np.int64), data, display, voi="min-max", frame=frame)
+
+    # Uncompressed, whatever the transfer syntax says.
+    path = FILES / "not_compressed.dcm"
+    whole = (FILES / "window.dcm").read_bytes()
+    syntax = b"1.2.840.10008.1.2.1\0"
+    other = b"1.2.840.10008.1.2.4.70"
+    at = whole.index(syntax)
+    length = int.from_bytes(whole[140:144], "little") + len(other) - len(syntax)
+    path.write_bytes(whole[:140] + length.to_bytes(4, "little") + whole[144 : at - 2] + len(other).to_bytes(2, "little") + other + whole[at + len(syntax) :])
+    shown = dcmtk(FILES / "window.dcm", *WINDOW)
+    add("not_compressed", path, twelve.astype(np.int64), window, shown, voi="window", warnings=["not-compressed"])
+
+
+def compressed_colour():
+    """Luminance of colour codestreams: exact where they are lossless, else of Pillow's decoder."""
+    colour = np.stack([field(2, 250, np.uint8, 34, 40, seed=s) for s in (4, 5, 6)], axis=-1)
+    image = Image.fromarray(colour)
+    luminance = np.asarray(image.convert("L"))
+
+    def data(photometric, planar=0):
+        made = base(np.zeros(colour.shape[:2], np.uint8), bits=8, photometric=photometric)
+        made.SamplesPerPixel, made.PlanarConfiguration = 3, planar
+        return made
+
+    def luma(stream):
+        """The first component as libjpeg gives it."""
+        picture = Image.open(io.BytesIO(stream))
+        picture.draft("L", picture.size)
+        return np.asarray(picture)
+
+    def made(path, expected, tolerance=0, warnings=()):
+        warnings = ["colour-to-luminance", *warnings]
+        add(path.stem, path, None, data("RGB"), expected, expect={"reference": expected}, tolerance=tolerance, warnings=warnings)
+
+    plain = data("RGB")
+    pixels(plain, colour)
+    with tempfile.TemporaryDirectory() as folder:
+        source = write("source", plain).rename(Path(folder) / "source.dcm")
+        for name, tool in [("rle_rgb", ["dcmcrle"]), ("jpeg_lossless_rgb", ["dcmcjpeg", "+e1"])]:
+            path = FILES / f"{name}.dcm"
+            subprocess.run([*tool, str(source), str(path)], check=True, capture_output=True)
+            assert np.array_equal(pydicom.dcmread(path).pixel_array, colour), name
+            made(path, luminance)
+    stream = lossless.encode(colour.transpose(2, 0, 1), 8, predictor=5, restart_rows=7)
+    path = compressed("jpeg_lossless_rgb_restarts", plain, pydicom.uid.JPEGLossless, [stream])
+    assert np.array_equal(decompressed(path), colour)
+    made(path, luminance)
+    file = FileDataset(None, copy.deepcopy(plain), file_meta=FileMetaDataset(), preamble=b"\0" * 128)
+    file.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    file.PhotometricInterpretation = "YBR_RCT"
+    file.compress(pydicom.uid.JPEG2000Lossless, colour, encoding_plugin="pylibjpeg", generate_instance_uid=False)
+    path = write("jpeg2000_rgb", file, pydicom.uid.JPEG2000Lossless)
+    assert np.array_equal(pydicom.dcmread(path).pixel_array, colour)
+    made(path, luminance)
+
+    for name, photometric, subsampling, warnings in [
+        ("jpeg_ybr", "YBR_FULL", 0, ()),
+        ("jpeg_ybr_422", "YBR_FULL_422", 1, ()),
+        ("jpeg_ybr_420", "YBR_FULL_422", 2, ()),
+        # The codestream has a JFIF segment: pydicom believes it, DCMTK does not.
+        ("jpeg_rgb_jfif", "RGB", 0, ("colours-of-codestream",)),
+    ]:
+        stream = codestream(image, subsampling=subsampling)
+        assert b"JFIF" in stream[:20]
+        path = compressed(name, data(photometric), pydicom.uid.JPEGBaseline8Bit, [stream])
+        made(path, luma(stream), 1, warnings)
+    rgb = codestream(image, keep_rgb=True)
+    assert b"JFIF" not in rgb[:20]
+    # Component identifiers of RGB outweigh what the data set says.
+    for name, photometric, warnings in [("jpeg_rgb", "RGB", ()), ("jpeg_rgb_as_ybr", "YBR_FULL", ("colours-of-codestream",))]:
+        path = compressed(name, data(photometric), pydicom.uid.JPEGBaseline8Bit, [rgb])
+        made(path, np.asarray(Image.open(io.BytesIO(rgb)).convert("L")), 1, warnings)
 
 
 def frames_and_colour():
@@ -429,6 +584,14 @@ def frames_and_colour():
         setattr(data, f"{name}PaletteColorLookupTableData", (entries[:, k].astype("<u2") * 257).tobytes())
     luminance = np.asarray(Image.fromarray(entries[index]).convert("L"))
     add("palette", write("palette", data), None, data, luminance, expect={"reference": luminance}, warnings=["colour-to-luminance"])
+    wide = field(1000, 1299, np.uint16)
+    entries = rng.integers(0, 65536, (300, 3), dtype=np.uint16)
+    data = base(wide, bits=16, photometric="PALETTE COLOR")
+    for k, name in enumerate(["Red", "Green", "Blue"]):
+        setattr(data, f"{name}PaletteColorLookupTableDescriptor", [300, 1000, 16])
+        setattr(data, f"{name}PaletteColorLookupTableData", entries[:, k].astype("<u2").tobytes())
+    luminance = np.asarray(Image.fromarray((entries >> 8).astype(np.uint8)[wide - 1000]).convert("L"))
+    add("palette_16", write("palette_16", data), None, data, luminance, expect={"reference": luminance}, warnings=["colour-to-luminance"])
 
 
 def refusals():
@@ -438,6 +601,10 @@ def refusals():
     path = write("for_processing", raw)
     CASES.append({"name": "for_processing", "file": f"files/{path.name}", "error": "FOR PROCESSING"})
     add("for_processing_allowed", path, twelve.astype(np.int64), raw, dcmtk(path, *RANGE), voi="min-max", allow_for_processing=True, warnings=["for-processing"])
+    both = base(twelve)
+    both.SOPClassUID = DX + ".1"
+    path = write("for_processing_class", both)
+    CASES.append({"name": "for_processing_class", "file": f"files/{path.name}", "error": "FOR PROCESSING"})
     for name, uid, modality, hint in [
         ("seg", "1.2.840.10008.5.1.4.1.1.66.4", "SEG", "SEG"),
         ("pr", "1.2.840.10008.5.1.4.1.1.11.1", "PR", "PR"),
@@ -466,6 +633,8 @@ def main():
     grayscale_cases()
     compressed_cases()
     frames_and_colour()
+    parts_of_codestreams()
+    compressed_colour()
     refusals()
     with open(HERE / "expected.json", "w") as out:
         out.write("[\n" + ",\n".join(json.dumps(entry) for entry in CASES) + "\n]\n")

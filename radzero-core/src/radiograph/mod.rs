@@ -155,7 +155,19 @@ impl Radiograph {
 
     fn with_warnings(mut self, warnings: Vec<Warning>) -> Self {
         self.warnings = warnings;
+        if self.is_single_level() {
+            self.warnings.push(Warning::SingleLevel);
+        }
         self
+    }
+
+    fn is_single_level(&self) -> bool {
+        match &self.levels {
+            Levels::Gray(plane) => plane.iter().all(|level| Some(level) == plane.first()),
+            Levels::Rgb(planes) => {
+                planes.outer_iter().all(|plane| plane.iter().all(|level| Some(level) == plane.first()))
+            }
+        }
     }
 
     /// Width in pixels.

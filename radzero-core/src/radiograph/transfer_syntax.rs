@@ -60,6 +60,18 @@ impl TransferSyntax {
         Self::ALL.iter().find(|(_, known, _)| *known == uid).map(|&(syntax, ..)| syntax)
     }
 
+    /// Whether its pixel data is compressed, in fragments (PS3.5 section A.4).
+    #[must_use]
+    pub fn is_compressed(self) -> bool {
+        !matches!(
+            self,
+            Self::ImplicitLittleEndian
+                | Self::ExplicitLittleEndian
+                | Self::ExplicitBigEndian
+                | Self::DeflatedLittleEndian
+        )
+    }
+
     /// Its UID.
     #[must_use]
     pub fn uid(self) -> &'static str {

@@ -31,7 +31,7 @@ pub enum Warning {
     SeveralWindows,
     /// The file has windows beside a VOI LUT Sequence; the sequence was used.
     WindowsNotUsed,
-    /// The window's width or centre is not usable; it was left out.
+    /// The window's width or centre is missing or not usable; it was left out.
     WindowInvalid,
     /// The VOI LUT Function is unknown; LINEAR was used.
     VoiFunctionUnknown,
@@ -49,6 +49,12 @@ pub enum Warning {
     ColourToLuminance,
     /// Raw detector data (FOR PROCESSING), read because that was allowed.
     ForProcessing,
+    /// The transfer syntax is a compressed one, and the pixel data is not compressed; it was read as it is.
+    NotCompressed,
+    /// The JPEG codestream says that its colours are others than Photometric Interpretation does; the codestream was believed.
+    ColoursOfCodestream,
+    /// Every pixel came out as the same level: there is nothing to see.
+    SingleLevel,
 }
 
 impl fmt::Display for Warning {
@@ -74,6 +80,11 @@ impl fmt::Display for Warning {
             Self::NegativeValues => "negative stored values: the reference rule takes their absolute value",
             Self::ColourToLuminance => "a colour image: its luminance is used",
             Self::ForProcessing => "raw detector data (FOR PROCESSING), not an image for presentation",
+            Self::NotCompressed => "the pixel data is not compressed, although the transfer syntax says so",
+            Self::ColoursOfCodestream => {
+                "Photometric Interpretation contradicts the JPEG codestream, which is believed"
+            }
+            Self::SingleLevel => "every pixel has the same level: there is nothing to see",
         })
     }
 }

@@ -25,16 +25,43 @@ pub(super) fn text(object: &InMemDicomObject, tag: Tag) -> Option<String> {
     (!first.is_empty()).then(|| first.to_owned())
 }
 
-/// Decimal strings; empty where absent, `None` where one is not a finite number.
-pub(super) fn decimals(object: &InMemDicomObject, tag: Tag) -> Option<Vec<f64>> {
-    let Ok(element) = object.element(tag) else { return Some(Vec::new()) };
-    let text = element.to_str().ok()?;
+/// The first of an attribute's decimal strings.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) enum Decimal {
+    Absent,
+    /// Not a finite number.
+    Invalid,
+    Value(f64),
+}
+
+impl Decimal {
+    /// The number, `default` where it is absent.
+    pub(super) fn or(self, default: f64) -> Option<f64> {
+        match self {
+            Self::Absent => Some(default),
+            Self::Invalid => None,
+            Self::Value(value) => Some(value),
+        }
+    }
+}
+
+/// The first decimal string; the others do not matter, whatever they are.
+pub(super) fn decimal(object: &InMemDicomObject, tag: Tag) -> Decimal {
+    let Ok(element) = object.element(tag) else { return Decimal::Absent };
+    let Ok(text) = element.to_str() else { return Decimal::Invalid };
     let text = text.trim_matches(['\0', ' ']);
     if text.is_empty() {
-        return Some(Vec::new());
+        return Decimal::Absent;
     }
-    let number = |part: &str| part.trim_matches(['\0', ' ']).parse::<f64>().ok().filter(|value| value.is_finite());
-    text.split('\\').map(number).collect()
+    let first = text.split('\\').next().unwrap_or_default().trim_matches(['\0', ' ']);
+    let value = first.parse().ok().filter(|value: &f64| value.is_finite());
+    value.map_or(Decimal::Invalid, Decimal::Value)
+}
+
+/// How many values of an attribute are not empty.
+pub(super) fn count(object: &InMemDicomObject, tag: Tag) -> usize {
+    let text = object.element(tag).ok().and_then(|element| element.to_str().ok()).unwrap_or_default();
+    text.split('\\').filter(|value| !value.trim_matches(['\0', ' ']).is_empty()).count()
 }
 
 /// The items of a sequence.

@@ -4,7 +4,7 @@ use dicom_dictionary_std::tags;
 use dicom_object::InMemDicomObject;
 use ndarray::Array2;
 
-use super::codec::Plane;
+use super::codec::{Colours, Decoded, Plane};
 use super::fail;
 use super::frame::FrameSamples;
 use super::layout::{Layout, Photometric};
@@ -28,7 +28,13 @@ pub(super) fn levels(
         }
         photometric => match samples {
             FrameSamples::Native(Samples::Bytes(bytes)) => native(&bytes, layout),
-            FrameSamples::Planes(planes) => decoded(planes, photometric)?,
+            FrameSamples::Planes(Decoded { planes, colours }) => {
+                let stated = if photometric == Photometric::Rgb { Colours::Rgb } else { Colours::Luminance };
+                if colours.is_some_and(|found| found != stated) {
+                    warnings.push(Warning::ColoursOfCodestream);
+                }
+                decoded(planes, colours.unwrap_or(stated))?
+            }
             FrameSamples::Native(_) => return Err(not_bytes()),
         },
     };
@@ -65,7 +71,7 @@ fn native(bytes: &[u8], layout: &Layout) -> Vec<u8> {
     }
 }
 
-fn decoded(planes: Vec<Plane>, photometric: Photometric) -> Result<Vec<u8>> {
+fn decoded(planes: Vec<Plane>, colours: Colours) -> Result<Vec<u8>> {
     let bytes = |plane: Plane| match plane {
         Plane::Bytes(bytes) => bytes,
         Plane::Words(words) => words.into_iter().map(|word| word as u8).collect(),
@@ -74,7 +80,7 @@ fn decoded(planes: Vec<Plane>, photometric: Photometric) -> Result<Vec<u8>> {
     let (Some(first), Some(green), Some(blue)) = (planes.next(), planes.next(), planes.next()) else {
         return Err(not_bytes());
     };
-    if photometric != Photometric::Rgb {
+    if colours == Colours::Luminance {
         return Ok(first);
     }
     let channels = first.into_iter().zip(green).zip(blue);
@@ -89,7 +95,7 @@ fn palette(
 ) -> Result<Vec<u8>> {
     let mut read = |descriptor, data| {
         object.element(data).map_err(|_| fail("a palette without plain lookup tables is not supported"))?;
-        Lut::read(object, (descriptor, data), layout.signed, warnings)
+        Lut::read(object, (descriptor, data), layout.domain(), warnings)
     };
     let red = read(tags::RED_PALETTE_COLOR_LOOKUP_TABLE_DESCRIPTOR, tags::RED_PALETTE_COLOR_LOOKUP_TABLE_DATA)?;
     let green = read(tags::GREEN_PALETTE_COLOR_LOOKUP_TABLE_DESCRIPTOR, tags::GREEN_PALETTE_COLOR_LOOKUP_TABLE_DATA)?;

@@ -112,7 +112,8 @@ fn damaged() -> Error {
     fail(DAMAGED)
 }
 
-/// Reads the `wanted` attributes of a data set, and finds its pixel data.
+/// Reads the `wanted` attributes of a data set, and finds its pixel data. Text is decoded by the Specific Character Set only if
+/// that is wanted.
 pub(super) fn read<'a>(data: &'a [u8], encoding: Encoding, wanted: &[Tag]) -> Result<DataSet<'a>> {
     guarded(DAMAGED, || parse(data, encoding, wanted))
 }
@@ -171,7 +172,8 @@ fn parse<'a>(data: &'a [u8], encoding: Encoding, wanted: &[Tag]) -> Result<DataS
                 match target {
                     Some(target) if wanted.contains(&header.tag()) && bytes.len() <= LONGEST_VALUE => {
                         let value = decoder.read_value_preserved(&header).map_err(|_| damaged())?;
-                        target.put(DataElement::new(header.tag(), header.vr(), value));
+                        let vr = written_vr(&data[..start], encoding, header.vr());
+                        target.put(DataElement::new(header.tag(), vr, value));
                     }
                     _ => decoder.skip_bytes(header.len.0).map_err(|_| damaged())?,
                 }
@@ -186,6 +188,12 @@ fn parse<'a>(data: &'a [u8], encoding: Encoding, wanted: &[Tag]) -> Result<DataS
         }
     }
     Ok((object, None))
+}
+
+/// The value representation in front of a value. The parser says SS of whatever may be US or SS where pixels are signed.
+fn written_vr(before: &[u8], encoding: Encoding, vr: VR) -> VR {
+    let written = encoding != Encoding::ImplicitLittle && matches!(before, [.., b'S', b'S', _, _]);
+    if vr == VR::SS && !written { VR::US } else { vr }
 }
 
 /// The items of encapsulated pixel data (PS3.5 section A.4): the basic offset table, then fragments.

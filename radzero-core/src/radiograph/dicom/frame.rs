@@ -2,20 +2,20 @@
 
 use std::borrow::Cow;
 
-use super::codec::{self, Expected, Plane};
+use super::codec::{self, Decoded, Expected, Plane};
 use super::dataset::Pixels;
 use super::fail;
 use super::layout::{Layout, Photometric};
 use super::samples::Samples;
 use crate::error::{Error, Result};
-use crate::radiograph::{Frame, TransferSyntax};
+use crate::radiograph::{Frame, TransferSyntax, Warning};
 
 /// The samples of one frame.
 pub(super) enum FrameSamples<'a> {
     /// As in the file: pixel after pixel or, if the layout says so, plane after plane.
     Native(Samples<'a>),
-    /// One entry a component.
-    Planes(Vec<Plane>),
+    /// Decompressed.
+    Planes(Decoded),
 }
 
 impl<'a> FrameSamples<'a> {
@@ -23,7 +23,7 @@ impl<'a> FrameSamples<'a> {
     pub(super) fn plane(self) -> Result<Samples<'a>> {
         match self {
             Self::Native(samples) => Ok(samples),
-            Self::Planes(planes) => match planes.into_iter().next() {
+            Self::Planes(decoded) => match decoded.planes.into_iter().next() {
                 Some(Plane::Bytes(bytes)) => Ok(Samples::Bytes(bytes.into())),
                 Some(Plane::Words(words)) => Ok(Samples::Words(words.into())),
                 None => Err(fail("the decoder returned no image")),
@@ -37,6 +37,7 @@ pub(super) fn read<'a>(
     layout: &Layout,
     syntax: TransferSyntax,
     frame: Frame,
+    warnings: &mut Vec<Warning>,
 ) -> Result<FrameSamples<'a>> {
     if let Pixels::Fragments { offsets, fragments } = pixels {
         let stream = codestream(offsets, fragments, frame)?;
@@ -46,7 +47,10 @@ pub(super) fn read<'a>(
             components: layout.components,
             bits_allocated: layout.bits_allocated,
         };
-        return Ok(FrameSamples::Planes(codec::decode(syntax, &stream, &expected)?.planes));
+        return Ok(FrameSamples::Planes(codec::decode(syntax, &stream, &expected)?));
+    }
+    if syntax.is_compressed() {
+        warnings.push(Warning::NotCompressed);
     }
     // Two pixels of YBR_FULL_422 share their chrominances.
     let samples = if layout.photometric == Photometric::Ybr422 { 2 } else { layout.components };

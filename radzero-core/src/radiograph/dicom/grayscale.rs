@@ -52,7 +52,7 @@ fn reference(
 ) -> Result<IntensityRule> {
     let greatest = stored.iter().map(|&(_, value)| value).max().unwrap_or(0);
     if greatest <= 0 {
-        return Err(fail(format!("the greatest stored value is {greatest}: a positive one is expected")));
+        return Err(fail("no stored value is positive: the published rule needs one"));
     }
     if stored.iter().any(|&(_, value)| value < 0) {
         warnings.push(Warning::NegativeValues);
@@ -75,7 +75,7 @@ fn chain(
 ) -> Result<IntensityRule> {
     let modality = Modality::read(object, layout, warnings)?;
     let voi = match policy {
-        IntensityPolicy::Display => Voi::read(object, layout, warnings)?,
+        IntensityPolicy::Display => Voi::read(object, layout, &modality, warnings)?,
         _ => None,
     };
     let voi = match voi {

@@ -110,6 +110,12 @@ impl Layout {
         if self.signed { ((raw << up) as i32) >> down } else { ((raw << up) >> down) as i32 }
     }
 
+    /// Least and greatest value that can be stored.
+    pub(super) fn domain(&self) -> (f64, f64) {
+        let values = f64::from(self.bits_stored).exp2();
+        if self.signed { (-values / 2.0, values / 2.0 - 1.0) } else { (0.0, values - 1.0) }
+    }
+
     /// Whether bits are set in the sample that do not belong to its value; a sign carried on upwards does.
     pub(super) fn has_unused_bits(&self, raw: u32) -> bool {
         let low = self.high_bit + 1 - self.bits_stored;

@@ -17,15 +17,14 @@ pub(super) struct Lut {
 }
 
 impl Lut {
-    /// Reads the table at `descriptor` and `data`. `signed` says whether the first mapped value may be negative.
+    /// Reads the table at `descriptor` and `data`. `domain` is the least and the greatest value that may be looked up.
     pub(super) fn read(
         object: &InMemDicomObject,
         (descriptor, data): (Tag, Tag),
-        signed: bool,
+        domain: (f64, f64),
         warnings: &mut Vec<Warning>,
     ) -> Result<Self> {
         let malformed = || fail("a LUT has no descriptor of three values");
-        let signed = signed || object.element(descriptor).is_ok_and(|element| element.vr() == VR::SS);
         let &[count, first, bits] = &words(object, descriptor).ok_or_else(malformed)?[..] else {
             return Err(malformed());
         };
@@ -46,7 +45,8 @@ impl Lut {
         if corrected != bits {
             warnings.push(Warning::LutBitsCorrected);
         }
-        let first = if signed { i32::from(first as i16) } else { first.into() };
+        let stated = object.element(descriptor).is_ok_and(|element| element.vr() == VR::SS);
+        let first = if is_signed(first, count, domain, stated) { i32::from(first as i16) } else { first.into() };
         Ok(Self { first, entries, bits: corrected })
     }
 
@@ -63,7 +63,42 @@ impl Lut {
     }
 }
 
+/// Whether the first mapped value is meant as a negative one (PS3.3 section C.11.1.1.1): where only that makes the table reach
+/// the values, else where the file says so or values can be negative. US says nothing, as it is what a file without value
+/// representations gives, and what many writers put in any case.
+fn is_signed(first: u16, count: usize, (least, greatest): (f64, f64), stated: bool) -> bool {
+    let reaches = |first: f64| first <= greatest && first + count as f64 > least;
+    match (reaches((first as i16).into()), reaches(first.into())) {
+        (true, false) => true,
+        (false, true) => false,
+        _ => stated || least < 0.0,
+    }
+}
+
 /// Some devices declare 16 bits and use 12 or fewer, others declare too few.
 fn corrected_bits(declared: u32, needed: u32) -> u32 {
     if needed > declared || (declared > 12 && needed <= 12) { needed } else { declared }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_sign_of_the_first_mapped_value_is_that_of_the_domain() {
+        for (first, domain, stated, signed) in [
+            (64_512, (-1024.0, 3071.0), false, true),
+            (40_000, (0.0, 65_535.0), false, false),
+            (64_512, (-32_768.0, 32_767.0), false, true),
+            // Both are possible: the file or the domain decides.
+            (40_000, (-30_000.0, 50_000.0), false, true),
+            (65_000, (0.0, 65_535.0), true, true),
+            (65_000, (0.0, 65_535.0), false, false),
+            // As a negative one it is far below all values, or far above them.
+            (40_000, (-1024.0, 64_511.0), false, false),
+            (40_000, (0.0, 65_535.0), true, false),
+        ] {
+            assert_eq!(is_signed(first, 4096, domain, stated), signed, "{first} {domain:?}");
+        }
+    }
 }

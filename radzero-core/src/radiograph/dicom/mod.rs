@@ -67,7 +67,7 @@ fn radiograph(
     let layout = Layout::read(attributes, &mut warnings)?;
     check_size(layout.columns, layout.rows)?;
     let frame = chosen(layout.frames, options.frame)?;
-    let samples = frame::read(pixels, &layout, syntax, frame)?;
+    let samples = frame::read(pixels, &layout, syntax, frame, &mut warnings)?;
     let (levels, rule) = match layout.photometric {
         Photometric::Monochrome1 | Photometric::Monochrome2 => {
             grayscale::levels(attributes, samples.plane()?, &layout, options.intensity, &mut warnings)?
@@ -100,7 +100,7 @@ mod tests {
     use dicom_object::FileMetaTableBuilder;
     use ndarray::{Array2, array};
 
-    use crate::radiograph::IntensityRule;
+    use crate::radiograph::{IntensityPolicy, IntensityRule};
 
     const UNCOMPRESSED: [&str; 3] = ["1.2.840.10008.1.2", "1.2.840.10008.1.2.1", "1.2.840.10008.1.2.2"];
 
@@ -219,6 +219,16 @@ mod tests {
     }
 
     #[test]
+    fn a_picture_without_contrast_is_pointed_out() {
+        let mut object = image();
+        object.put(DataElement::new(tags::WINDOW_CENTER, VR::DS, "30000"));
+        object.put(DataElement::new(tags::WINDOW_WIDTH, VR::DS, "10"));
+        let options = ReadOptions { intensity: IntensityPolicy::Display, ..ReadOptions::default() };
+        assert_eq!(options.read_dicom(&object, UNCOMPRESSED[1]).unwrap().warnings(), [Warning::SingleLevel]);
+        assert_eq!(read(object).unwrap().warnings(), []);
+    }
+
+    #[test]
     fn monochrome1_is_inverted() {
         let mut object = image();
         object.put(DataElement::new(tags::PHOTOMETRIC_INTERPRETATION, VR::CS, "MONOCHROME1 "));
@@ -287,7 +297,7 @@ mod tests {
         assert!(read(object).unwrap_err().to_string().contains("no pixel data"));
         let mut object = image();
         words(&mut object, &[0; 6]);
-        assert!(read(object).unwrap_err().to_string().contains("greatest stored value is 0"));
+        assert!(read(object).unwrap_err().to_string().contains("no stored value is positive"));
         // MPEG2, which is no still image.
         let error = read_as(image(), "1.2.840.10008.1.2.4.100").unwrap_err();
         assert!(error.to_string().contains("1.2.840.10008.1.2.4.100"), "{error}");

@@ -3,7 +3,7 @@
 use dicom_dictionary_std::tags;
 use dicom_object::InMemDicomObject;
 
-use super::attributes::{decimals, items};
+use super::attributes::{Decimal, decimal, items};
 use super::layout::Layout;
 use super::lut::Lut;
 use crate::error::Result;
@@ -18,19 +18,18 @@ pub(super) enum Modality {
 
 impl Modality {
     pub(super) fn read(object: &InMemDicomObject, layout: &Layout, warnings: &mut Vec<Warning>) -> Result<Self> {
-        let rescale = (decimals(object, tags::RESCALE_SLOPE), decimals(object, tags::RESCALE_INTERCEPT));
-        let stated = rescale != (Some(Vec::new()), Some(Vec::new()));
+        let rescale = (decimal(object, tags::RESCALE_SLOPE), decimal(object, tags::RESCALE_INTERCEPT));
+        let stated = rescale != (Decimal::Absent, Decimal::Absent);
         if let Some(item) = items(object, tags::MODALITY_LUT_SEQUENCE).first() {
             if stated {
                 warnings.push(Warning::RescaleNotUsed);
             }
-            return Lut::read(item, (tags::LUT_DESCRIPTOR, tags::LUT_DATA), layout.signed, warnings).map(Self::Lut);
+            return Lut::read(item, (tags::LUT_DESCRIPTOR, tags::LUT_DATA), layout.domain(), warnings).map(Self::Lut);
         }
         if !stated {
             return Ok(Self::Identity);
         }
-        let first = |values: Option<Vec<f64>>, default| values.map(|values| values.first().copied().unwrap_or(default));
-        match (first(rescale.0, 1.0), first(rescale.1, 0.0)) {
+        match (rescale.0.or(1.0), rescale.1.or(0.0)) {
             (Some(slope), Some(intercept)) if slope != 0.0 => Ok(Self::Rescale { slope, intercept }),
             _ => {
                 warnings.push(Warning::RescaleInvalid);
@@ -44,6 +43,20 @@ impl Modality {
             Self::Identity => stored.into(),
             Self::Rescale { slope, intercept } => f64::from(stored) * slope + intercept,
             Self::Lut(lut) => lut.entry(stored).into(),
+        }
+    }
+
+    /// Least and greatest value that can come out, of an image of this layout.
+    pub(super) fn domain(&self, layout: &Layout) -> (f64, f64) {
+        let (least, greatest) = layout.domain();
+        match self {
+            Self::Identity => (least, greatest),
+            Self::Rescale { slope, intercept } => {
+                let (one, other) = (least * slope + intercept, greatest * slope + intercept);
+                (one.min(other), one.max(other))
+            }
+            // Entries are unsigned, whatever the stored values are.
+            Self::Lut(_) => (0.0, u16::MAX.into()),
         }
     }
 

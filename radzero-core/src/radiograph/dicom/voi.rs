@@ -3,9 +3,10 @@
 use dicom_dictionary_std::tags;
 use dicom_object::InMemDicomObject;
 
-use super::attributes::{decimals, items, text};
+use super::attributes::{Decimal, count, decimal, items, text};
 use super::layout::Layout;
 use super::lut::Lut;
+use super::modality::Modality;
 use crate::error::Result;
 use crate::radiograph::{VoiFunction, VoiTransform, Warning};
 
@@ -30,22 +31,21 @@ impl Voi {
     pub(super) fn read(
         object: &InMemDicomObject,
         layout: &Layout,
+        modality: &Modality,
         warnings: &mut Vec<Warning>,
     ) -> Result<Option<Self>> {
-        let (centres, widths) = (decimals(object, tags::WINDOW_CENTER), decimals(object, tags::WINDOW_WIDTH));
-        let stated = centres != Some(Vec::new()) && widths != Some(Vec::new());
+        let (centre, width) = (decimal(object, tags::WINDOW_CENTER), decimal(object, tags::WINDOW_WIDTH));
         if let Some(item) = items(object, tags::VOILUT_SEQUENCE).first() {
-            if stated {
+            if centre != Decimal::Absent && width != Decimal::Absent {
                 warnings.push(Warning::WindowsNotUsed);
             }
-            let lut = Lut::read(item, (tags::LUT_DESCRIPTOR, tags::LUT_DATA), layout.signed, warnings)?;
-            return Ok(Some(Self::Lut(lut)));
+            let domain = modality.domain(layout);
+            return Ok(Some(Self::Lut(Lut::read(item, (tags::LUT_DESCRIPTOR, tags::LUT_DATA), domain, warnings)?)));
         }
-        if !stated {
+        if (centre, width) == (Decimal::Absent, Decimal::Absent) {
             return Ok(None);
         }
-        let (centres, widths) = (centres.unwrap_or_default(), widths.unwrap_or_default());
-        if centres.len().min(widths.len()) > 1 {
+        if count(object, tags::WINDOW_CENTER).min(count(object, tags::WINDOW_WIDTH)) > 1 {
             warnings.push(Warning::SeveralWindows);
         }
         let function = match text(object, tags::VOILUT_FUNCTION).as_deref() {
@@ -58,8 +58,8 @@ impl Voi {
             }
         };
         let narrowest_ok = |width: f64| if function == VoiFunction::Linear { width >= 1.0 } else { width > 0.0 };
-        match (centres.first(), widths.first()) {
-            (Some(&centre), Some(&width)) if narrowest_ok(width) => {
+        match (centre, width) {
+            (Decimal::Value(centre), Decimal::Value(width)) if narrowest_ok(width) => {
                 Ok(Some(Self::Window { index: 0, function, centre, width }))
             }
             _ => {

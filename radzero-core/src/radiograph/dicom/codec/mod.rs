@@ -72,10 +72,21 @@ impl Plane {
     }
 }
 
+/// What the three components of a frame are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Colours {
+    Rgb,
+    /// Luminance first, then chrominances.
+    Luminance,
+}
+
 /// A decoded frame.
 #[derive(Debug)]
 pub(super) struct Decoded {
+    /// One entry a component.
     pub(super) planes: Vec<Plane>,
+    /// What the codestream says of them; `None` where it leaves that to the data set.
+    pub(super) colours: Option<Colours>,
 }
 
 fn broken(message: impl Into<String>) -> Error {

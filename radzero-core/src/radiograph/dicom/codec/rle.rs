@@ -33,7 +33,7 @@ pub(super) fn decode(stream: &[u8], expected: &Expected) -> Result<Decoded> {
             Plane::Words(high.into_iter().zip(low).map(|(high, low)| u16::from_be_bytes([high, low])).collect())
         });
     }
-    Ok(Decoded { planes })
+    Ok(Decoded { planes, colours: None })
 }
 
 /// Exactly `length` bytes.

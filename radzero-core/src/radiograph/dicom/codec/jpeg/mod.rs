@@ -9,11 +9,12 @@ mod lossless;
 mod segments;
 mod sequential;
 
-use self::segments::{Process, Segments};
-use super::{Decoded, Expected, Plane, broken};
+use self::segments::{Frame, Process, Segments};
+use super::{Colours, Decoded, Expected, Plane, broken};
 use crate::error::Result;
 use crate::radiograph::guard::{check_length, check_memory};
 use crate::radiograph::jpeg;
+use crate::radiograph::jpeg::markers::{segment, start};
 
 pub(super) fn decode(stream: &[u8], expected: &Expected) -> Result<Decoded> {
     let frame = segments::frame_header(stream)?;
@@ -38,7 +39,28 @@ pub(super) fn decode(stream: &[u8], expected: &Expected) -> Result<Decoded> {
             return Err(broken(format!("{process:?} JPEG of {precision} bits a sample is not supported")));
         }
     };
-    Ok(Decoded { planes })
+    Ok(Decoded { planes, colours: colours(stream, &frame)? })
+}
+
+/// What a codestream of three components says of its colours, as pydicom reads it: component identifiers of RGB are RGB, else
+/// a JFIF segment means luminance and chrominances. Nothing else overrules the data set.
+fn colours(stream: &[u8], frame: &Frame) -> Result<Option<Colours>> {
+    let identifiers: Vec<u8> = frame.components.iter().map(|component| component.identifier).collect();
+    match &identifiers[..] {
+        b"RGB" | b"rgb" => return Ok(Some(Colours::Rgb)),
+        [_, _, _] => {}
+        _ => return Ok(None),
+    }
+    let mut rest = start(stream)?;
+    while let Some((marker, body, behind)) = segment(rest)? {
+        match marker {
+            0xE0..=0xEF if body.starts_with(b"JFIF") => return Ok(Some(Colours::Luminance)),
+            // Start of scan: what follows is data.
+            0xDA => break,
+            _ => rest = behind,
+        }
+    }
+    Ok(None)
 }
 
 /// Components as stored: no colour transform, as the data set and not the codestream says what they are.

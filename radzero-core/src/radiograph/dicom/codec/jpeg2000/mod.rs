@@ -33,5 +33,5 @@ pub(super) fn decode(stream: &[u8], expected: &Expected) -> Result<Decoded> {
         let words = component.samples().iter();
         Plane::Words(words.map(|&value| (value.round().clamp(0.0, greatest) as u16).wrapping_sub(half)).collect())
     });
-    Ok(Decoded { planes: planes.collect() })
+    Ok(Decoded { planes: planes.collect(), colours: None })
 }
