@@ -25,10 +25,12 @@ mod onnx;
 mod progress;
 mod quantize;
 mod reference;
+mod unfinished;
 mod write;
 
 pub use crate::checkpoint::{Extent, Rename, TensorProblem};
 pub use crate::error::{ExportError, SettingProblem};
 pub use crate::export::{ExportOptions, export};
 pub use crate::progress::{Progress, Stage};
+pub use crate::unfinished::remove_unfinished;
 pub use radzero_core::manifest::{PositionConvention, Precision, Target};

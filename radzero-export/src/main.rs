@@ -1,13 +1,16 @@
 //! `radzero-export CHECKPOINT_DIR MODEL_DIR`: a checkpoint to a model directory.
 
-use std::error::Error as _;
+use std::error::Error;
+use std::io::{self, Write as _};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Instant;
 
 use clap::{Parser, ValueEnum};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use radzero_export::{ExportOptions, PositionConvention, Precision, Progress, Rename, Stage, Target, export};
+use radzero_export::{
+    ExportOptions, PositionConvention, Precision, Progress, Rename, Stage, Target, export, remove_unfinished,
+};
 
 /// Exports a RadZero checkpoint to a model directory: ONNX graphs, tokenizer, manifest and self-test.
 ///
@@ -73,7 +76,25 @@ fn parse_rename(text: &str) -> Result<Rename, String> {
     }
 }
 
+/// The exit status of a process that a user interrupted, as shells give it.
+const INTERRUPTED: i32 = 130;
+
 fn main() -> ExitCode {
+    let interruptible = ctrlc::set_handler(|| {
+        remove_unfinished();
+        std::process::exit(INTERRUPTED);
+    });
+    match interruptible.map_err(Into::into).and_then(|()| run()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            complain(error.as_ref());
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Exports, and prints what became of it.
+fn run() -> Result<(), Box<dyn Error>> {
     let arguments = Arguments::parse();
     let mut options = ExportOptions::new(arguments.checkpoint_dir, arguments.model_dir);
     options.force = arguments.force;
@@ -99,30 +120,33 @@ fn main() -> ExitCode {
     let mut display = Display::new();
     let result = export(&options, |progress| display.show(progress));
     display.bar.finish_and_clear();
-    match result {
-        Ok(manifest) => {
-            let bytes: u64 = manifest.files.values().map(|file| file.bytes).sum();
-            println!(
-                "{}: {} ({:.1} MB, {:.1} s)",
-                options.destination.display(),
-                manifest.name,
-                bytes as f64 / 1e6,
-                started.elapsed().as_secs_f64()
-            );
-            for assumption in &manifest.assumed {
-                println!("assumed {} = {} ({})", assumption.field, assumption.value, assumption.reason);
-            }
-            ExitCode::SUCCESS
-        }
-        Err(error) => {
-            eprintln!("error: {error}");
-            let mut source = error.source();
-            while let Some(cause) = source {
-                eprintln!("  because: {cause}");
-                source = cause.source();
-            }
-            ExitCode::FAILURE
-        }
+    let manifest = result?;
+    let bytes: u64 = manifest.files.values().map(|file| file.bytes).sum();
+    let mut text = format!(
+        "{}: {} ({:.1} MB, {:.1} s)\n",
+        options.destination.display(),
+        manifest.name,
+        bytes as f64 / 1e6,
+        started.elapsed().as_secs_f64()
+    );
+    for assumption in &manifest.assumed {
+        text.push_str(&format!("assumed {} = {} ({})\n", assumption.field, assumption.value, assumption.reason));
+    }
+    match io::stdout().write_all(text.as_bytes()) {
+        // The model is there, whether somebody reads about it or not.
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error.into()),
+        _ => Ok(()),
+    }
+}
+
+/// Prints an error and its causes on standard error. There is nowhere to report that this failed.
+fn complain(error: &dyn Error) {
+    let mut stderr = io::stderr().lock();
+    let _ = writeln!(stderr, "error: {error}");
+    let mut source = error.source();
+    while let Some(cause) = source {
+        let _ = writeln!(stderr, "  because: {cause}");
+        source = cause.source();
     }
 }
 

@@ -10,12 +10,14 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::error::ExportError;
+use crate::unfinished::{self, Unfinished};
 
 /// A model directory in the making; dropped without [`publish`](Self::publish), nothing is left of it.
 pub(crate) struct Output {
     destination: PathBuf,
     parent: PathBuf,
     folder: TempDir,
+    unfinished: Unfinished,
     files: BTreeMap<String, FileRecord>,
 }
 
@@ -27,13 +29,16 @@ impl Output {
             Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
             _ => PathBuf::from("."),
         };
+        let mut folders = unfinished::lock();
         let folder = new_folder(&parent)?;
-        Ok(Self { destination: destination.to_owned(), parent, folder, files: BTreeMap::new() })
+        let unfinished = Unfinished::enter(&mut folders, folder.path());
+        Ok(Self { destination: destination.to_owned(), parent, folder, unfinished, files: BTreeMap::new() })
     }
 
     /// Starts a file.
     pub(crate) fn create(&self, name: &str) -> Result<OutputFile, ExportError> {
         let path = self.folder.path().join(name);
+        let _folders = unfinished::lock();
         let file = File::create_new(&path).map_err(ExportError::io("create", &path))?;
         let file = BufWriter::with_capacity(1 << 20, file);
         Ok(OutputFile { name: name.to_owned(), path, file, hasher: Hasher::default(), written: 0 })
@@ -62,8 +67,10 @@ impl Output {
 
     /// Gives the folder its final name.
     pub(crate) fn publish(self, force: bool) -> Result<(), ExportError> {
-        check_free(&self.destination, force)?;
         sync_folder(self.folder.path())?;
+        // Held to the end: an interruption comes before all of this, or after.
+        let mut folders = unfinished::lock();
+        check_free(&self.destination, force)?;
         // The old directory is moved aside, not deleted, until the new one is in place.
         let old = if self.destination.exists() {
             let aside = new_folder(&self.parent)?;
@@ -86,6 +93,7 @@ impl Output {
         }
         // Renamed: there is nothing left to remove under the old name.
         let _ = self.folder.keep();
+        self.unfinished.leave(&mut folders);
         sync_folder(&self.parent)
     }
 }
