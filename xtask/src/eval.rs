@@ -81,11 +81,11 @@ pub(crate) fn demo(root: &Path) -> Result<()> {
             .capture()?;
     }
     run("radzero-eval-demo")?.args(["check", &data, DEMO, "--model", &model, "--table", DEMO_TABLE]).run()?;
-    println!("Reports: {DEMO}/*/report.html, table: {DEMO_TABLE}");
+    say!("Reports: {DEMO}/*/report.html, table: {DEMO_TABLE}");
     Ok(())
 }
 
 fn wheel(scratch: &Path) -> Result<PathBuf> {
-    println!("Fetching label files ({LABELS_WHEEL}, 29 MB)");
+    say!("Fetching label files ({LABELS_WHEEL}, 29 MB)");
     Tools::default().wheel(LABELS_WHEEL, None, scratch)
 }

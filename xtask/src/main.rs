@@ -4,6 +4,11 @@
 
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::panic))]
 
+/// Prints a line, as `println!` does, but goes on where nobody reads it.
+macro_rules! say {
+    ($($line:tt)*) => { $crate::process::say(format_args!($($line)*)) };
+}
+
 mod corpus;
 mod data;
 mod demo;

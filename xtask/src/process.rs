@@ -1,7 +1,7 @@
 //! Running programs: what is run is shown so that it can be copied, and a failure names the program and what it said.
 
 use std::ffi::OsStr;
-use std::io;
+use std::io::{self, Write as _};
 use std::path::Path;
 use std::process::{Command, Output};
 
@@ -9,6 +9,11 @@ use crate::error::{Error, Result};
 
 /// Lines of a failed program's output that an error repeats.
 const OUTPUT_LINES: usize = 8;
+
+/// Prints a line on standard output. A task's work does not depend on who reads about it, so that this failed is ignored.
+pub(crate) fn say(line: std::fmt::Arguments<'_>) {
+    let _ = writeln!(io::stdout().lock(), "{line}");
+}
 
 /// One program call.
 pub(crate) struct Step {
@@ -53,7 +58,7 @@ impl Step {
     /// # Errors
     /// [`Error::MissingTool`], [`Error::Start`], or [`Error::Failed`] on a non-zero exit.
     pub(crate) fn run(mut self) -> Result<()> {
-        println!("$ {}", self.shown());
+        say!("$ {}", self.shown());
         let status = self.command.status();
         let status = status.map_err(|source| self.not_started(source))?;
         if status.success() { Ok(()) } else { Err(self.failed(status.to_string(), String::new())) }
@@ -64,7 +69,7 @@ impl Step {
     /// # Errors
     /// As [`Step::run`]; [`Error::Failed`] repeats the last lines of what the program wrote.
     pub(crate) fn capture(mut self) -> Result<String> {
-        println!("$ {}", self.shown());
+        say!("$ {}", self.shown());
         let output = self.command.output();
         let Output { status, stdout, stderr } = output.map_err(|source| self.not_started(source))?;
         if status.success() {

@@ -116,11 +116,11 @@ const LIBRARIES: [Library; 5] = [
 pub(crate) fn library(root: &Path) -> Result<PathBuf> {
     let directory = root.join(DIRECTORY);
     if let Some(given) = given(env::var_os(VARIABLE).map(PathBuf::from), &directory)? {
-        println!("ONNX Runtime: {} ({VARIABLE})", given.display());
+        say!("ONNX Runtime: {} ({VARIABLE})", given.display());
         return Ok(given);
     }
     let file = install(&directory, library_for(env::consts::OS, env::consts::ARCH)?, &Tools::default())?;
-    println!("ONNX Runtime: {}", file.display());
+    say!("ONNX Runtime: {}", file.display());
     Ok(directory)
 }
 
@@ -152,12 +152,12 @@ fn library_for(os: &str, arch: &str) -> Result<&'static Library> {
 fn install(directory: &Path, library: &Library, tools: &Tools) -> Result<PathBuf> {
     let destination = directory.join(library.file);
     fetch::ensure(&destination, &[library.wheel.sha256, library.npm.sha256], |scratch| {
-        println!("Fetching ONNX Runtime ({WHEEL}) for {} on {}", library.os, library.arch);
+        say!("Fetching ONNX Runtime ({WHEEL}) for {} on {}", library.os, library.arch);
         let pip = match from_wheel(library, tools, scratch) {
             Ok(file) => return Ok(file),
             Err(error) => error.chain(),
         };
-        println!("pip did not work: {pip}\nTrying npm ({NPM_PACKAGE})");
+        say!("pip did not work: {pip}\nTrying npm ({NPM_PACKAGE})");
         from_npm(library, tools, scratch).map_err(|error| Error::NoLibrary { pip, npm: error.chain() })
     })?;
     Ok(destination)

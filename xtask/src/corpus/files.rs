@@ -21,7 +21,7 @@ pub(super) fn wheels(root: &Path) -> Result<Vec<PathBuf>> {
         .map(|&(requirement, sha256)| {
             let destination = root.join("target/corpus").join(requirement).with_added_extension("whl");
             fetch::ensure(&destination, &[sha256], |scratch| {
-                println!("Fetching {requirement}");
+                say!("Fetching {requirement}");
                 Tools::default().wheel(requirement, None, scratch)
             })?;
             Ok(destination)

@@ -54,7 +54,7 @@ pub(crate) fn run(root: &Path, arguments: &Arguments) -> Result<()> {
             Outcome::Finished => break,
             Outcome::Stopped { case, why } => {
                 next = case.0 + 1;
-                println!("failed: {} ({why})", case.1);
+                say!("failed: {} ({why})", case.1);
                 failures.push(case.1);
             }
         }
@@ -106,7 +106,7 @@ fn watch(mut command: Command) -> Result<Outcome> {
                     child.wait().map_err(start)?;
                     return Ok(Outcome::Finished);
                 } else {
-                    println!("{line}");
+                    say!("{line}");
                 }
             }
             Err(error) => {

@@ -29,7 +29,7 @@ pub(crate) fn ensure(
         if digest::check(destination, accepted).is_ok() {
             return Ok(false);
         }
-        println!("{} is not the pinned file: it is fetched again", destination.display());
+        say!("{} is not the pinned file: it is fetched again", destination.display());
     }
     let directory = destination.parent().unwrap_or(Path::new("."));
     // The scratch folder lies on the same file system as the destination (a rename must not become a copy), but not beside

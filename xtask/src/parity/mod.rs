@@ -57,14 +57,14 @@ pub(crate) fn run(root: &Path, arguments: &Arguments) -> Result<()> {
     let python = || Step::new(&python, "name another with --python").directory(root);
     let cargo = |args: &[&str]| Step::cargo().args(args).directory(root).env(setup::VARIABLE, &library);
 
-    println!("\n== Full-size checkpoint: real text encoder, seeded vision weights ==");
+    say!("\n== Full-size checkpoint: real text encoder, seeded vision weights ==");
     python().arg("xtask/parity/checkpoint.py").arg(&mpnet).arg(CHECKPOINT).run()?;
-    println!("\n== Export ==");
+    say!("\n== Export ==");
     cargo(&["run", "--release", "--package", "radzero-export", "--", CHECKPOINT, MODEL]).run()?;
-    println!("\n== PyTorch ==");
+    say!("\n== PyTorch ==");
     let prompts = PROMPTS.iter().flat_map(|prompt| ["--prompt", prompt]);
     python().arg("xtask/parity/reference.py").arg(CHECKPOINT).arg(&radiograph).arg(REFERENCE).args(prompts).run()?;
-    println!("\n== Rust ==");
+    say!("\n== Rust ==");
     cargo(&["run", "--release", "--package", "xtask", "--features", "parity", "--"])
         .args(["compare", "--model", MODEL, "--reference", REFERENCE, "--report", REPORT])
         .arg(&radiograph)

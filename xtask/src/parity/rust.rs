@@ -50,9 +50,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
 
     let model = RadZero::open(&arguments.model)?;
     let computed = compute(&model, arguments, &prompts)?;
-    println!("Rust: start to result {:.2} s, {}", started.elapsed().as_secs_f64(), peak_memory());
+    say!("Rust: start to result {:.2} s, {}", started.elapsed().as_secs_f64(), peak_memory());
     for (comparison, map) in computed.comparisons.iter().zip(&computed.maps) {
-        println!(
+        say!(
             "  {:?}: probability {:.4}, map {:.4} to {:.4}",
             comparison.prompt(),
             comparison.probability(),
@@ -63,7 +63,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
 
     let reference = Reference::open(&arguments.reference)?;
     let stages = compare(&model, &computed, &reference)?;
-    println!("\n{}", report::table(&stages));
+    say!("\n{}", report::table(&stages));
     let failed = stages.iter().filter(|stage| !stage.passes()).count();
     if failed > 0 {
         return Err(Error::Parity(failed));
@@ -73,7 +73,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     versions.insert("radzero".into(), env!("CARGO_PKG_VERSION").into());
     versions.insert("Processor".into(), std::env::consts::ARCH.into());
     report::write(&arguments.report, &report::page(&stages, &prompts, &versions))?;
-    println!("Written to {}", arguments.report.display());
+    say!("Written to {}", arguments.report.display());
     Ok(())
 }
 
