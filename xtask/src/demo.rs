@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
+use crate::fetch::Tools;
 use crate::process::Step;
 use crate::{data, setup};
 
@@ -33,7 +34,7 @@ const PICTURES: &str = "target/demo";
 /// That of the first step that fails.
 pub(crate) fn run(root: &Path) -> Result<()> {
     let library = setup::library(root)?;
-    let radiograph = relative(root, &data::radiograph(root)?);
+    let radiograph = radiograph(root, data::radiograph(root, &Tools::default()))?;
     for directory in [MODEL, PICTURES] {
         let directory = root.join(directory);
         clear(&directory)?;
@@ -61,11 +62,13 @@ pub(crate) fn run(root: &Path) -> Result<()> {
     radzero(&["segment", "--threshold", THRESHOLD, "--out", PICTURES], &PROMPTS, &samples)?;
     say!("\n== Side by side ==");
     radzero(&["overlay", "--threshold", THRESHOLD, "--out", PICTURES], &PROMPTS, &samples)?;
-    say!(
-        "\n== A real chest radiograph ==\n\
-         The demo model has seen drawings alone: what it makes of a patient means nothing. This shows that it is read."
-    );
-    radzero(&["infer"], &PROMPTS[..2], &[radiograph])?;
+    if let Some(radiograph) = radiograph {
+        say!(
+            "\n== A real chest radiograph ==\n\
+             The demo model has seen drawings alone: what it makes of a patient means nothing. This shows that it is read."
+        );
+        radzero(&["infer"], &PROMPTS[..2], &[radiograph])?;
+    }
 
     say!("\nPictures:");
     for picture in pictures(&root.join(PICTURES))? {
@@ -73,6 +76,18 @@ pub(crate) fn run(root: &Path) -> Result<()> {
     }
     say!("\nResearch use only: not a medical device. Probabilities are similarities, not chances of disease.");
     Ok(())
+}
+
+/// The real radiograph, which comes through pip alone: on a machine with npm instead, the demo goes without it.
+fn radiograph(root: &Path, fetched: Result<PathBuf>) -> Result<Option<PathBuf>> {
+    match fetched {
+        Ok(path) => Ok(Some(relative(root, &path))),
+        Err(error @ Error::MissingTool { .. }) => {
+            say!("The demo goes without its real radiograph: {error}");
+            Ok(None)
+        }
+        Err(error) => Err(error),
+    }
 }
 
 /// Builds packages together. `cargo run` would not do afterwards: alone, each package would need its dependencies built
@@ -117,6 +132,19 @@ pub(crate) fn relative(root: &Path, path: &Path) -> PathBuf {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn without_pip_the_demo_goes_without_the_real_radiograph() {
+        let root = tempfile::tempdir().unwrap();
+        let fetched = data::radiograph(root.path(), &Tools::only_in(root.path()));
+        assert!(matches!(fetched, Err(Error::MissingTool { .. })), "{fetched:?}");
+        assert_eq!(radiograph(root.path(), fetched).unwrap(), None);
+        let there = radiograph(root.path(), Ok(root.path().join("a.dcm"))).unwrap();
+        assert_eq!(there, Some("a.dcm".into()));
+        // Anything else, such as a wrong file, is no reason to go on.
+        let wrong = Error::Download { directory: root.path().into(), extension: "whl", found: 0 };
+        assert!(radiograph(root.path(), Err(wrong)).is_err());
+    }
 
     #[test]
     fn lists_pictures_only() {

@@ -18,6 +18,7 @@ use std::path::{Path, PathBuf};
 
 use crate::demo::{clear, relative};
 use crate::error::Result;
+use crate::fetch::Tools;
 use crate::process::Step;
 use crate::{data, setup};
 
@@ -48,7 +49,7 @@ pub(crate) struct Arguments {
 pub(crate) fn run(root: &Path, arguments: &Arguments) -> Result<()> {
     let library = setup::library(root)?;
     let python = python::interpreter(root, arguments.python.as_deref())?;
-    let radiograph = relative(root, &data::radiograph(root)?);
+    let radiograph = relative(root, &data::radiograph(root, &Tools::default())?);
     let mpnet = relative(root, &data::mpnet(root)?);
     for directory in [CHECKPOINT, MODEL] {
         clear(&root.join(directory))?;
