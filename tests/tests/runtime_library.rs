@@ -45,6 +45,8 @@ fn refused(model: &Path, path: &Path) -> String {
     let by_argument = text(&open(model).arg(path).output().unwrap());
     assert_eq!(by_variable, by_argument);
     assert!(by_variable.starts_with("Runtime: "), "{by_variable}");
+    let needed = by_variable.contains("ONNX Runtime 1.24 or newer is needed");
+    assert!(needed || by_variable.contains("ONNX Runtime 1.24 or newer expected"), "{by_variable}");
     by_variable
 }
 
@@ -166,6 +168,7 @@ fn without_any_library_the_places_are_named() {
     let output = Command::new(&program).arg(exported.directory()).env_remove(VARIABLE).output().unwrap();
     let error = text(&output);
     assert!(error.starts_with("Runtime: no ONNX Runtime library") && error.contains(VARIABLE), "{error}");
+    assert!(error.contains("ONNX Runtime 1.24 or newer is needed"), "{error}");
     assert!(error.contains(&*exported.scratch().to_string_lossy()), "{error}");
 }
 

@@ -31,6 +31,11 @@ fn fail(message: String) -> Error {
     Error::new(ErrorKind::Runtime, message)
 }
 
+/// What every message about an unusable library ends with.
+fn needed() -> String {
+    format!("ONNX Runtime {} or newer is needed", Runtime::OLDEST)
+}
+
 /// The library that the environment variable or the executable's surroundings name.
 pub(super) fn discover() -> Result<PathBuf> {
     if let Some(value) = std::env::var_os(VARIABLE).filter(|value| !value.is_empty()) {
@@ -43,16 +48,15 @@ pub(super) fn discover() -> Result<PathBuf> {
     places.iter().find_map(|place| in_directory(place)).ok_or_else(|| {
         let places: Vec<String> = places.iter().map(|place| place.display().to_string()).collect();
         fail(format!(
-            "no ONNX Runtime library: {VARIABLE} is not set and there is no {FILE_NAME} in {}; version {} or newer is needed",
+            "no ONNX Runtime library: {VARIABLE} is not set and there is no {FILE_NAME} in {}; {}",
             places.join(", "),
-            Runtime::OLDEST
+            needed()
         ))
     })
 }
 
 /// The absolute path of the library that `path` names, as a file or as the directory that holds it.
 pub(super) fn resolve(path: &Path) -> Result<PathBuf> {
-    let needed = || format!("ONNX Runtime {} or newer is needed", Runtime::OLDEST);
     let absolute = std::fs::canonicalize(path).map_err(|error| {
         fail(format!("ONNX Runtime library {} cannot be found; {}", path.display(), needed())).with_source(error)
     })?;
@@ -88,22 +92,25 @@ pub(super) fn inspect(path: &Path) -> Result<String> {
     let length = file.metadata().map_err(|error| Error::io(path, "inspect", error))?.len();
     let cache = ReadCache::new(file);
     let parsed = object::File::parse(&cache).map_err(|error| {
-        fail(format!("{shown} ({length} bytes) is not a shared library, or a damaged one")).with_source(error)
+        fail(format!("{shown} ({length} bytes) is not a shared library, or a damaged one; {}", needed()))
+            .with_source(error)
     })?;
     if !machine_matches(parsed.architecture()) {
         return Err(fail(format!(
-            "{shown} is for another processor: {} expected, {:?} found",
+            "{shown} is for another processor: {} expected, {:?} found; {}",
             std::env::consts::ARCH,
-            parsed.architecture()
+            parsed.architecture(),
+            needed()
         )));
     }
     // Mapping past the end of a truncated file succeeds; touching those pages kills the process.
-    let needed =
+    let end =
         parsed.segments().map(|segment| segment.file_range()).map(|(start, size)| start.saturating_add(size)).max();
-    if needed.is_none_or(|needed| needed > length) {
+    if end.is_none_or(|end| end > length) {
         return Err(fail(format!(
-            "{shown} is truncated: at least {} bytes expected, {length} found",
-            needed.unwrap_or(1)
+            "{shown} is truncated: at least {} bytes expected, {length} found; {}",
+            end.unwrap_or(1),
+            needed()
         )));
     }
     let version = version(path)?;
@@ -137,13 +144,16 @@ fn version(path: &Path) -> Result<String> {
     // SAFETY: loading runs the library's initialisers; the path was named by the user or lies beside the executable, and
     // the file has been checked to be a whole library for this machine.
     let library = unsafe { libloading::Library::new(path) }
-        .map_err(|error| fail(format!("cannot load ONNX Runtime library {shown}")).with_source(error))?;
+        .map_err(|error| fail(format!("cannot load ONNX Runtime library {shown}; {}", needed())).with_source(error))?;
     // SAFETY: this is the signature of ONNX Runtime's only exported entry point (onnxruntime_c_api.h).
     let entry =
         unsafe { library.get::<unsafe extern "system" fn() -> *const ort::sys::OrtApiBase>(b"OrtGetApiBase\0") }
-            .map_err(|error| fail(format!("{shown} is a library, but not ONNX Runtime")).with_source(error))?;
+            .map_err(|error| {
+                fail(format!("{shown} is a library, but not ONNX Runtime; {}", needed())).with_source(error)
+            })?;
     // SAFETY: the entry point takes nothing and returns a pointer to a static table, or null.
-    let base = unsafe { entry().as_ref() }.ok_or_else(|| fail(format!("{shown} returned no ONNX Runtime API")))?;
+    let base = unsafe { entry().as_ref() }
+        .ok_or_else(|| fail(format!("{shown} returned no ONNX Runtime API; {}", needed())))?;
     // SAFETY: `GetVersionString` returns a static, NUL-terminated string.
     let version = unsafe { CStr::from_ptr((base.GetVersionString)()) }.to_string_lossy().into_owned();
     // ONNX Runtime's threads may outlive a handle; the library stays for the life of the process.
