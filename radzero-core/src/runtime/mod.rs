@@ -35,6 +35,9 @@ use crate::error::{Error, ErrorKind, Result};
 /// ONNX Runtime builds may carry an uploader that starts with the environment. Before creating one, this crate sets
 /// `ORT_DISABLE_TELEMETRY=1` for the process, whatever the variable held, and asks for telemetry to be off again
 /// through the API. An environment that was handed in is the host's: set the variable before creating it.
+///
+/// Setting a variable races with code of other languages that reads the environment on another thread. A host with several
+/// threads sets `ORT_DISABLE_TELEMETRY=1` itself before it starts the first; this crate then changes nothing.
 #[derive(Clone)]
 pub struct Runtime {
     environment: Environment,
@@ -136,7 +139,7 @@ fn disable_telemetry() {
     if std::env::var_os(VARIABLE).is_none_or(|value| value != "1") {
         // SAFETY: changing the environment races only with foreign code that reads it without Rust's lock on another
         // thread. This runs once a process, before ONNX Runtime is initialised, and not at all where the host has
-        // already set the variable, which the documentation of `Runtime` tells multi-threaded hosts to do.
+        // already set the variable, as the section on telemetry of `Runtime` tells hosts with several threads to do.
         unsafe { std::env::set_var(VARIABLE, "1") };
     }
 }
