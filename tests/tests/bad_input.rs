@@ -211,13 +211,16 @@ fn prompts_that_are_empty_or_too_long() {
     for prompt in ["", " ", "\t\n", "\u{200b}"] {
         let error = model.encode_prompts(&["There is edema", prompt]).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Prompt, "{prompt:?}: {error}");
-        assert!(error.to_string().contains("empty"), "{error}");
+        assert!(error.to_string().starts_with("prompt 2 of 2: ") && error.to_string().contains("empty"), "{error}");
     }
     let set = &exported.golden.prompts["160"];
     let error = model.encode_prompts(&[&set.over_long.text]).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Prompt);
-    let expected = format!("at most {} tokens expected, {} found", set.max_tokens, set.over_long.tokens);
-    assert!(error.to_string().contains(&expected), "{error}");
+    let expected = format!("a prompt of at most {} tokens expected, {} found", set.max_tokens, set.over_long.tokens);
+    assert_eq!(error.to_string(), expected);
+    let prompts = ["There is edema", "There is a mass", &set.over_long.text, "There is a nodule"];
+    let error = model.encode_prompts(&prompts).unwrap_err();
+    assert_eq!((error.kind(), error.to_string()), (ErrorKind::Prompt, format!("prompt 3 of 4: {expected}")));
 }
 
 /// A row of the word embeddings that is not a number: nothing but the word shows it.

@@ -191,7 +191,8 @@ impl RadZero {
     /// prompts.
     ///
     /// # Errors
-    /// [`ErrorKind::Prompt`] if one is empty or too long, [`ErrorKind::Inference`] if the graph fails.
+    /// [`ErrorKind::Prompt`] if one is empty or too long, counted from 1 among several; [`ErrorKind::Inference`] if the graph
+    /// fails.
     pub fn encode_prompts<S: AsRef<str>>(&self, prompts: &[S]) -> Result<Vec<EncodedPrompt>> {
         let mut found: Vec<Option<EncodedPrompt>> = {
             let mut cache = self.prompts.lock().unwrap_or_else(PoisonError::into_inner);
@@ -199,7 +200,13 @@ impl RadZero {
         };
         let mut missing = Vec::new();
         for (index, prompt) in prompts.iter().enumerate().filter(|(index, _)| found[*index].is_none()) {
-            missing.push((index, self.tokenizer.encode(prompt.as_ref())?));
+            let ids = self.tokenizer.encode(prompt.as_ref()).map_err(|error| match prompts.len() {
+                1 => error,
+                count => {
+                    Error::new(error.kind(), format!("prompt {} of {count}: {error}", index + 1)).with_source(error)
+                }
+            })?;
+            missing.push((index, ids));
         }
         // Prompts of similar length together: less filling.
         missing.sort_by_key(|(index, ids)| (ids.len(), *index));
