@@ -1,0 +1,82 @@
+//! A host that uses `ort` itself: its environment is handed in. A test binary of its own, as a process has one environment.
+
+#![allow(clippy::unwrap_used, clippy::panic, missing_docs)]
+
+use std::path::{Path, PathBuf};
+
+use radzero_core::{ErrorKind, RadZero, Radiograph, Runtime};
+use radzero_tests::golden::Tensors;
+use radzero_tests::golden_path;
+use radzero_tests::models::Exported;
+
+/// As of the golden tests.
+const VALUE: f32 = 1e-4;
+
+/// The library, loaded by the host and not by radzero.
+fn library() -> PathBuf {
+    let path = PathBuf::from(std::env::var_os("ORT_DYLIB_PATH").unwrap_or_else(|| panic!("run `cargo xtask setup`")));
+    // The variable may be relative to the workspace, where cargo does not run tests.
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(path);
+    if !path.is_dir() {
+        return path;
+    }
+    let mut files = std::fs::read_dir(&path).unwrap().map(|entry| entry.unwrap().path());
+    let is_library = |path: &PathBuf| path.file_stem().unwrap().to_string_lossy().ends_with("onnxruntime");
+    files.find(is_library).unwrap_or_else(|| panic!("no library in {}", path.display()))
+}
+
+fn runtime() -> Runtime {
+    // SAFETY: the only test of this binary calls this first, so no other thread reads the environment.
+    unsafe { std::env::set_var("ORT_DISABLE_TELEMETRY", "1") };
+    let environment = ort::init_from(library()).unwrap().with_name("host").with_telemetry(false).build().unwrap();
+    Runtime::from_environment(environment)
+}
+
+#[test]
+fn an_environment_that_is_handed_in_is_used() {
+    let runtime = runtime();
+    assert_eq!((runtime.library(), runtime.version()), (None, None), "the host knows these");
+    // It stays the process's only one.
+    assert_eq!(Runtime::discover().unwrap().library(), None);
+    let error = Runtime::load(library()).unwrap_err();
+    assert!(error.kind() == ErrorKind::Runtime && error.to_string().contains("environment of its host"), "{error}");
+
+    let exported = Exported::case("native");
+    let case = exported.golden.case("native");
+    let model = RadZero::builder(exported.directory()).runtime(runtime.clone()).open().unwrap();
+    let expected = Tensors::load(&case.expected);
+    let prompts: Vec<&str> =
+        exported.golden.prompts[&case.prompts].prompts.iter().map(|prompt| prompt.text.as_str()).collect();
+    for image in case.images.iter().filter(|image| exported.golden.images[&image.name].pixel_tolerance == 0) {
+        let radiograph = Radiograph::open(golden_path(&exported.golden.images[&image.name].file)).unwrap();
+        let found = model.infer(&radiograph, &prompts).unwrap();
+        let logits = expected.f32(&format!("{}/logits", image.name));
+        assert_eq!(found.len(), logits.len());
+        for (comparison, expected) in found.iter().zip(&logits) {
+            assert!((comparison.logit() - expected).abs() <= VALUE, "{}: {}", image.name, comparison.prompt());
+        }
+    }
+
+    sessions_are_configured_last(&exported, &runtime);
+}
+
+/// What the host does to the session options happens, and its failure is an error of its own kind.
+fn sessions_are_configured_last(exported: &Exported, runtime: &Runtime) {
+    let calls = std::sync::Arc::new(std::sync::atomic::AtomicUsize::new(0));
+    let counted = calls.clone();
+    let open = RadZero::builder(exported.directory()).runtime(runtime.clone()).configure_session(move |builder| {
+        counted.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        Ok(builder.with_intra_threads(1)?)
+    });
+    open.open().unwrap();
+    assert_eq!(calls.load(std::sync::atomic::Ordering::Relaxed), 2, "one session a graph");
+
+    let failing = RadZero::builder(exported.directory())
+        .runtime(runtime.clone())
+        .configure_session(|_| Err(ort::Error::new("no such option here")));
+    let error = failing.open().unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Argument, "{error}");
+    assert!(error.to_string().contains("configure_session failed"), "{error}");
+    let cause = std::error::Error::source(&error).unwrap().to_string();
+    assert!(cause.contains("no such option here"), "{cause}");
+}
