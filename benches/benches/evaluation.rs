@@ -1,189 +1,209 @@
-//! What does evaluating 1,000 images cost beside the model, and does memory grow with their number?
+//! What does evaluating 1,000 images add to the time of the model, and does memory grow with their number?
 //!
-//! `cargo bench -p radzero-benches --bench evaluation [-- MODEL-DIRECTORY]`
+//! ```console
+//! $ cargo build --release -p radzero-cli
+//! $ cargo bench -p radzero-benches --bench evaluation [-- --full-size target/parity/model]
+//! ```
 //!
-//! Segmentation is the heaviest task: each map is made and counted at 1024 x 1024. First a plain loop does what any use of the
-//! model does (read the image, compare, make the map), then the evaluation does the same with all it adds: the mask, the counts,
-//! the journal. Without a model directory a stand-in of no cost takes the model's place, so what is printed is the whole price
-//! in milliseconds, to be held against the model's time on the machine in question.
+//! Segmentation is the heaviest task: each map is made and counted at 1024 x 1024. In each round, turn and turn about:
+//!
+//! - the model's own work: opened, the sentence encoded, and every image, read before, encoded and compared
+//! - `radzero eval segmentation` from its start to its end: also reading, masks, maps, counts, journal, scores with 1,000
+//!   resamples, report, pictures of the best and worst cases
+//!
+//! The difference is what the evaluation adds. The demo model is far smaller than a real one, so the same difference is also
+//! held against the time that an image takes in a full-size model (`cargo xtask parity` makes one), measured in the same
+//! rounds. Memory is read once more in a run whose allocator gives back what is freed. The exit status is 1 if the share is
+//! above 5 %, of the full-size model where there is one, or if memory in use grows from image 200 to 1,000.
 
-#![allow(clippy::unwrap_used, missing_docs)]
+#![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
 
-use std::path::Path;
+use std::fs::{self, File};
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode, Stdio};
 use std::time::{Duration, Instant};
 
-use ndarray::Array2;
 use radzero_benches::radiograph;
-use radzero_core::radiograph::IntensityPolicy;
 use radzero_core::{RadZero, Radiograph};
-use radzero_eval::Error;
-use radzero_eval::datasets::region::{PixelBox, Region};
-use radzero_eval::datasets::{Dataset, Sample};
-use radzero_eval::metrics::bootstrap::Bootstrap;
-use radzero_eval::report::result::Evaluation;
-use radzero_eval::run::journal::Journal;
-use radzero_eval::run::model::{Model, Similarity};
-use radzero_eval::run::record::{ModelRecord, RunRecord};
-use radzero_eval::run::{self, Progress, Watch};
-use radzero_eval::tasks::Segmentation;
 
 const IMAGES: usize = 1000;
 /// Different files; each is read many times.
 const FILES: usize = 20;
 const SIDE: usize = 1024;
+const ROUNDS: usize = 3;
+/// Images of the full-size model in each round.
+const FULL_SIZE: usize = 3;
+const SENTENCE: &str = "There is pneumonia";
+/// Most that may be added.
+const SHARE: f64 = 0.05;
+/// Growth of the peak that is taken for chance: whether a reading falls on the moment when an image is largest.
+const GROWTH: f64 = 0.05;
+/// Makes glibc give every large buffer back when it is freed. By default it keeps some, in pieces that no other size fits, and
+/// more of them until about 2,000 images are done: resident memory is then not what is in use.
+const GIVE_BACK: (&str, &str) = ("MALLOC_MMAP_THRESHOLD_", "131072");
 
-/// A model of no cost, with a smooth map.
-struct StandIn;
-
-struct Smooth {
-    width: usize,
-    height: usize,
-}
-
-impl Model for StandIn {
-    type Prompt = ();
-    type Found = Smooth;
-
-    fn prompts(&self, texts: &[String]) -> radzero_core::Result<Vec<()>> {
-        Ok(vec![(); texts.len()])
-    }
-
-    fn compare(&self, radiograph: &Radiograph, prompts: &[()]) -> radzero_core::Result<Vec<Smooth>> {
-        let found = || Smooth { width: radiograph.width(), height: radiograph.height() };
-        Ok(prompts.iter().map(|()| found()).collect())
-    }
-
-    fn record(&self) -> ModelRecord {
-        ModelRecord {
-            name: "stand-in".into(),
-            hash: String::new(),
-            precision: String::new(),
-            device: String::new(),
-            provider: String::new(),
-            geometry: String::new(),
-            onnxruntime: None,
-        }
-    }
-}
-
-impl Similarity for Smooth {
-    fn logit(&self) -> f32 {
-        0.0
-    }
-
-    fn map(&self) -> Array2<f32> {
-        let (width, height) = (self.width as f32, self.height as f32);
-        Array2::from_shape_fn((self.height, self.width), |(y, x)| {
-            0.1 + 0.4 * x as f32 / width + 0.4 * y as f32 / height
-        })
-    }
-}
-
-/// Resident memory in MiB, where the system tells.
-fn resident() -> Option<f64> {
-    let status = std::fs::read_to_string("/proc/self/status").ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
-    Some(line.split_whitespace().next()?.parse::<f64>().ok()? / 1024.0)
-}
-
-#[derive(Default)]
-struct Memory(Vec<(usize, f64)>);
-
-impl Watch for Memory {
-    fn done(&mut self, progress: &Progress) {
-        if progress.done.is_multiple_of(IMAGES / 5) || progress.done == IMAGES / 10 {
-            self.0.extend(resident().map(|memory| (progress.done, memory)));
-        }
-    }
-
-    fn failed(&mut self, image: &str, error: &Error) {
-        eprintln!("{image}: {error}");
-    }
-}
-
-fn dataset(folder: &Path) -> Dataset<Region> {
+/// A CSV file with its images below `folder`.
+fn data(folder: &Path) -> PathBuf {
+    let mut lines = "image,label,left,top,right,bottom,prompt\n".to_owned();
     for file in 0..FILES {
         // Different in size by a little, as files of a data set are.
         let image = radiograph(SIDE, SIDE - file).unwrap().to_rgb_image();
-        image::DynamicImage::from(image).to_luma8().save(folder.join(format!("{file}.png"))).unwrap();
+        image::DynamicImage::from(image).to_luma8().save(folder.join(format!("file-{file}.png"))).unwrap();
     }
-    let truth = |index: usize| match index % 4 {
-        0 => Region::Boxes(vec![PixelBox { left: 100, top: 200 + index as u32 % 300, width: 300, height: 200 }]),
-        _ => Region::nowhere(),
-    };
-    let sample = |index: usize| Sample {
-        id: format!("{index}"),
-        path: folder.join(format!("{}.png", index % FILES)),
-        truth: truth(index),
-    };
-    Dataset {
-        name: "made up".into(),
-        classes: vec!["Pneumonia".into()],
-        prompts: vec!["There is Pneumonia".into()],
-        samples: (0..IMAGES).map(sample).collect(),
-        groups: Vec::new(),
-        policy: IntensityPolicy::Reference,
-        files: Vec::new(),
-        owner: String::new(),
+    for index in 0..IMAGES {
+        let name = format!("{index:04}.png");
+        fs::hard_link(folder.join(format!("file-{}.png", index % FILES)), folder.join(&name)).unwrap();
+        let top = 200 + index % 300;
+        lines += &match index % 4 {
+            0 => format!("{name},pneumonia,100,{top},399,{},{SENTENCE}\n", top + 199),
+            _ => format!("{name},,,,,,\n"),
+        };
     }
+    let file = folder.join("data.csv");
+    fs::write(&file, lines).unwrap();
+    file
 }
 
-fn plain(dataset: &Dataset<Region>, model: &impl Model) -> Duration {
-    let prompts = model.prompts(&dataset.prompts).unwrap();
+/// The model's own work.
+fn alone(directory: &Path, radiographs: &[Radiograph]) -> Duration {
     let start = Instant::now();
-    for sample in &dataset.samples {
-        let radiograph = dataset.read(sample).unwrap();
-        for found in model.compare(&radiograph, &prompts).unwrap() {
-            std::hint::black_box(found.map());
-        }
+    let model = RadZero::open(directory).unwrap();
+    let prompts = model.encode_prompts(&[SENTENCE]).unwrap();
+    for index in 0..IMAGES {
+        let image = model.encode_image(&radiographs[index % FILES]).unwrap();
+        std::hint::black_box(model.compare(&image, &prompts).unwrap());
     }
     start.elapsed()
 }
 
-fn measure(model: &impl Model) {
-    let folder = tempfile::tempdir().unwrap();
-    let dataset = dataset(folder.path());
-    let record = RunRecord::new::<Segmentation>(&dataset, model.record());
-    let each = |time: Duration| 1000.0 * time.as_secs_f64() / IMAGES as f64;
-    let alone = plain(&dataset, model);
-    let mut journal = Journal::open(&folder.path().join("journal.jsonl"), &record).unwrap();
-    let mut memory = Memory::default();
-    let start = Instant::now();
-    let outcome = run::run::<Segmentation, _>(&dataset, model, &mut journal, &mut memory).unwrap();
-    let whole = start.elapsed();
-    println!("model {:?}, {IMAGES} images of {SIDE} x {SIDE}", record.model.name);
-    println!(
-        "  read, compare, map: {:8.2} ms an image ({:.2} in the model)",
-        each(alone),
-        each(outcome.progress.model)
-    );
-    println!("  the evaluation:     {:8.2} ms an image", each(whole));
-    let added = whole.as_secs_f64() - alone.as_secs_f64();
-    println!(
-        "  added:              {:8.2} ms an image, {:.2} %",
-        1000.0 * added / IMAGES as f64,
-        100.0 * added / alone.as_secs_f64()
-    );
-    for (images, resident) in &memory.0 {
-        println!("  after {images:4} images:  {resident:8.1} MiB resident");
-    }
-    let start = Instant::now();
-    Evaluation::new::<Segmentation>(&dataset, record, &journal, &outcome, Bootstrap::default()).unwrap();
-    let bytes = std::fs::metadata(folder.path().join("journal.jsonl")).unwrap().len();
-    println!(
-        "  scoring:            {:8.2} s, journal of {:.1} MiB",
-        start.elapsed().as_secs_f64(),
-        bytes as f64 / 1048576.0
-    );
-    if let Some(resident) = resident() {
-        println!("  after scoring:      {resident:8.1} MiB resident");
-    }
+/// How an evaluation went.
+struct Evaluation {
+    whole: Duration,
+    /// Of the whole, the loop over the images.
+    images: f64,
+    /// Greatest resident memory in MiB while each hundred of images was done, and after the last image.
+    memory: Vec<f64>,
 }
 
-fn main() {
+fn evaluation(program: &Path, directory: &Path, data: &Path, variable: Option<(&str, &str)>) -> Evaluation {
+    let out = tempfile::tempdir().unwrap();
+    let start = Instant::now();
+    let mut child = Command::new(program)
+        .args(["eval", "segmentation", "--dataset", "plain", "--model"])
+        .args([directory, Path::new("--data"), data, Path::new("--out"), out.path()])
+        .envs(variable)
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("cargo build --release -p radzero-cli comes first");
+    let (mut journal, mut lines, mut memory) = (None, 0, vec![0.0_f64; IMAGES / 100 + 1]);
+    let status = loop {
+        if let Some(status) = child.try_wait().unwrap() {
+            break status;
+        }
+        std::thread::sleep(Duration::from_millis(20));
+        journal = journal.or_else(|| File::open(out.path().join("journal.jsonl")).ok());
+        if let Some(journal) = &mut journal {
+            let mut more = Vec::new();
+            journal.read_to_end(&mut more).unwrap();
+            lines += more.iter().filter(|&&byte| byte == b'\n').count();
+        }
+        // The first line is the record of the run.
+        let hundred = &mut memory[lines.saturating_sub(1) / 100];
+        *hundred = hundred.max(resident(child.id()).unwrap_or_default());
+    };
+    let whole = start.elapsed();
+    assert!(status.success(), "{status}");
+    let result = fs::read_to_string(out.path().join("result.json")).unwrap();
+    let seconds = result.split("\"total_seconds\":").nth(1).and_then(|rest| rest.split(['}', ',']).next());
+    Evaluation { whole, images: seconds.unwrap().trim().parse().unwrap(), memory }
+}
+
+/// Resident memory of a process in MiB, where the system tells.
+fn resident(process: u32) -> Option<f64> {
+    let status = fs::read_to_string(format!("/proc/{process}/status")).ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+    Some(line.split_whitespace().next()?.parse::<f64>().ok()? / 1024.0)
+}
+
+/// The program that `cargo build --release` leaves two folders above the benches.
+fn program() -> PathBuf {
+    let bench = std::env::current_exe().unwrap();
+    bench.ancestors().nth(2).unwrap().join("radzero").with_extension(std::env::consts::EXE_EXTENSION)
+}
+
+/// Memory while images 101 to 200, 501 to 600 and 901 to 1,000 are done, and after them.
+fn listed(memory: &[f64]) -> String {
+    [1, 5, 9, 10].map(|hundred| format!("{:.0}", memory[hundred])).join(", ")
+}
+
+fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values[values.len() / 2]
+}
+
+fn main() -> ExitCode {
     // Cargo adds `--bench`.
-    match std::env::args().skip(1).find(|argument| !argument.starts_with("--")) {
-        Some(directory) => measure(&RadZero::open(directory).unwrap()),
-        None => measure(&StandIn),
+    let arguments: Vec<String> = std::env::args().skip(1).filter(|argument| argument != "--bench").collect();
+    let full_size = arguments.iter().position(|argument| argument == "--full-size");
+    let full_size = full_size.and_then(|at| arguments.get(at + 1)).map(|directory| RadZero::open(directory).unwrap());
+
+    let folder = tempfile::tempdir().unwrap();
+    let data = data(folder.path());
+    let exported = radzero_models::phantom().unwrap();
+    let radiographs: Vec<Radiograph> =
+        (0..FILES).map(|file| Radiograph::open(folder.path().join(format!("file-{file}.png"))).unwrap()).collect();
+
+    let (mut models, mut wholes, mut loops) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut shares, mut added, mut large) = (Vec::new(), Vec::new(), Vec::new());
+    println!("{IMAGES} images of {SIDE} x {SIDE}, the demo model; milliseconds an image");
+    println!("round |  model | evaluation | of it the loop | added | resident MiB up to image 200, 600, 1000, after");
+    for round in 1..=ROUNDS {
+        let (model, run) = if round % 2 == 1 {
+            let model = alone(&exported.path(), &radiographs);
+            (model, evaluation(&program(), &exported.path(), &data, None))
+        } else {
+            let run = evaluation(&program(), &exported.path(), &data, None);
+            (alone(&exported.path(), &radiographs), run)
+        };
+        if let Some(large_model) = &full_size {
+            let prompts = large_model.encode_prompts(&[SENTENCE]).unwrap();
+            for radiograph in &radiographs[..FULL_SIZE] {
+                let start = Instant::now();
+                let image = large_model.encode_image(radiograph).unwrap();
+                std::hint::black_box(large_model.compare(&image, &prompts).unwrap());
+                large.push(1000.0 * start.elapsed().as_secs_f64());
+            }
+        }
+        let each = |seconds: f64| 1000.0 * seconds / IMAGES as f64;
+        let (model, whole) = (model.as_secs_f64(), run.whole.as_secs_f64());
+        println!(
+            "{round:5} | {:6.2} | {:10.2} | {:14.2} | {:5.2} | {}",
+            each(model),
+            each(whole),
+            each(run.images),
+            each(whole - model),
+            listed(&run.memory)
+        );
+        models.push(each(model));
+        wholes.push(each(whole));
+        loops.push(each(run.images));
+        shares.push((whole - model) / model);
+        added.push(each(whole - model));
     }
+    let (added, mut share) = (median(added), median(shares));
+    println!("medians: model {:.2}, evaluation {:.2}, loop {:.2}", median(models), median(wholes), median(loops));
+    println!("added: {added:.2} ms an image, {:.1} % of the demo model's time", 100.0 * share);
+    if !large.is_empty() {
+        let large = median(large);
+        share = added / large;
+        println!("       {:.2} % of a full-size model's, {large:.0} ms an image", 100.0 * share);
+    }
+    let memory = evaluation(&program(), &exported.path(), &data, Some(GIVE_BACK)).memory;
+    let growth = memory[9] / memory[1] - 1.0;
+    println!("memory in use: {} MiB, {:+.1} % from image 200 to {IMAGES}", listed(&memory), 100.0 * growth);
+    let kept = share <= SHARE && growth <= GROWTH;
+    println!("{}", if kept { "within 5 %, memory flat" } else { "MISSED: at most 5 % and flat memory expected" });
+    if kept { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
