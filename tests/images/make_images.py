@@ -14,6 +14,10 @@ from PIL import Image, ImageOps
 HERE = Path(__file__).resolve().parent
 WIDTH, HEIGHT = 24, 17
 
+# Levels by which decoders of JPEG differ from libjpeg-turbo, as measured: the inverse DCT; colour on top of it; without
+# subsampling, with it in one direction, in both.
+GRAY, CMYK, YCCK, COLOUR = 1, 1, 2, (3, 3, 4)
+
 
 def smooth(channels):
     """[HEIGHT, WIDTH, channels]: slopes, which JPEG keeps well."""
@@ -21,6 +25,14 @@ def smooth(channels):
     planes = [20 + 200 * ((x * (k + 1) + y * (3 - k)) % (WIDTH * 3)) / (WIDTH * 3) for k in range(channels)]
     planes = [np.abs(plane - 110) * 2 for plane in planes]
     return np.rint(np.stack(planes, axis=-1)).astype(np.uint8)
+
+
+def rough(channels):
+    """[37, 45, channels]: waves and noise, which JPEG keeps less well."""
+    rng = np.random.default_rng(3)
+    y, x = np.mgrid[0:37, 0:45]
+    planes = [128 + 90 * np.sin(x / (9 + 3 * k)) + 60 * np.cos(y / (5 + 2 * k)) + rng.normal(0, 8, x.shape) for k in range(channels)]
+    return np.clip(np.rint(np.stack(planes, axis=-1)), 0, 255).astype(np.uint8)
 
 
 def jpeg(image, **options):
@@ -44,14 +56,22 @@ def build():
     assert cmyk[marker + 11] == 0
     ycck = cmyk[: marker + 11] + b"\x02" + cmyk[marker + 12 :]
     gray = Image.fromarray(smooth(1)[..., 0])
-    yield "cmyk.jpg", cmyk, 4
-    yield "ycck.jpg", ycck, 4
-    yield "gray.jpg", jpeg(gray), 4
-    yield "progressive.jpg", jpeg(Image.fromarray(smooth(3)), progressive=True, subsampling=0), 4
-    yield "restarts.jpg", jpeg(Image.fromarray(smooth(3)), restart_marker_blocks=1, subsampling=0), 4
+    yield "cmyk.jpg", cmyk, CMYK
+    yield "ycck.jpg", ycck, YCCK
+    yield "gray.jpg", jpeg(gray), GRAY
+    yield "progressive.jpg", jpeg(Image.fromarray(smooth(3)), progressive=True, subsampling=0), COLOUR[0]
+    yield "restarts.jpg", jpeg(Image.fromarray(smooth(3)), restart_marker_blocks=1, subsampling=0), COLOUR[0]
+    yield "gray_rough.jpg", jpeg(Image.fromarray(rough(1)[..., 0])), GRAY
+    yield "gray_restarts.jpg", jpeg(Image.fromarray(rough(1)[..., 0]), restart_marker_blocks=3), GRAY
+    yield "gray_progressive_restarts.jpg", jpeg(Image.fromarray(rough(1)[..., 0]), progressive=True, restart_marker_rows=1), GRAY
+    colour = Image.fromarray(rough(3))
+    for subsampling, name in enumerate(["444", "422", "420"]):
+        yield f"colour_{name}.jpg", jpeg(colour, subsampling=subsampling), COLOUR[subsampling]
+        yield f"progressive_{name}.jpg", jpeg(colour, subsampling=subsampling, progressive=True), COLOUR[subsampling]
+    yield "restarts_420.jpg", jpeg(colour, subsampling=2, restart_marker_blocks=2), COLOUR[2]
     for orientation in range(1, 9):
         yield f"orientation{orientation}.png", oriented(Image.fromarray(smooth(3)), orientation, "PNG"), 0
-    yield "orientation6.jpg", oriented(gray, 6, "JPEG"), 4
+    yield "orientation6.jpg", oriented(gray, 6, "JPEG"), GRAY
 
 
 def main():

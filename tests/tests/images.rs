@@ -1,4 +1,4 @@
-//! CMYK, progressive and turned images equal what Pillow reads (`tests/images`).
+//! CMYK, subsampled, progressive and turned images equal what Pillow reads (`tests/images`).
 
 #![allow(clippy::unwrap_used, missing_docs)]
 
@@ -28,14 +28,14 @@ fn same(name: &str, found: &Radiograph, expected: &str, tolerance: u8) {
     let expected = hex(expected);
     assert_eq!(found.len(), expected.len(), "{name}");
     let largest = found.iter().zip(&expected).map(|(a, b)| a.abs_diff(*b)).max().unwrap();
-    assert!(largest <= tolerance, "{name}: {largest} levels off");
+    assert!(largest <= tolerance, "{name}: {largest} levels off, {tolerance} allowed");
 }
 
 #[test]
 fn images_are_read_as_by_pillow() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("images");
     let images: Vec<Image> = serde_json::from_slice(&std::fs::read(folder.join("expected.json")).unwrap()).unwrap();
-    assert!(images.len() > 10);
+    assert!(images.len() > 20);
     for image in images {
         let path = folder.join(&image.file);
         let plain = Radiograph::open(&path).unwrap();
