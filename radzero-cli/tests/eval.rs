@@ -121,6 +121,33 @@ fn a_run_writes_its_results_and_goes_on_where_it_stopped() {
     assert!(stderr.contains("is of another run (data set: SIIM, here RSNA)"), "{stderr}");
 }
 
+/// The image of a case is gone when its picture is drawn.
+#[test]
+fn a_picture_that_fails_costs_no_result() {
+    let site = Site::new(40);
+    status(&site.run("segmentation", "siim", &site.data(), "siim"), 0);
+    let out = site.out("siim");
+    let page = fs::read_to_string(out.join("report.html")).unwrap();
+    let caption = page.split("cases/worst-1.png").nth(1).unwrap().split("<figcaption>").nth(1).unwrap();
+    let image = caption.split(',').next().unwrap();
+    fs::remove_file(site.data().join(format!("dicom/{image}.dcm"))).unwrap();
+    let before = result(&out);
+    for name in ["result.json", "result.md"] {
+        fs::remove_file(out.join(name)).unwrap();
+    }
+    fs::write(out.join("cases/worst-99.png"), b"of an earlier run").unwrap();
+    fs::write(out.join("cases/notes.txt"), b"not ours").unwrap();
+
+    let (stdout, stderr) = status(&site.run("segmentation", "siim", &site.data(), "siim"), 1);
+    assert!(stderr.contains(&format!("error: picture of {image}: ")), "{stderr}");
+    assert_eq!(result(&out).measures, before.measures);
+    assert_eq!(fs::read_to_string(out.join("result.md")).unwrap(), stdout);
+    let page = fs::read_to_string(out.join("report.html")).unwrap();
+    assert!(page.contains("cases/best-1.png") && !page.contains("cases/worst-1.png"));
+    let kept = |name: &str| out.join("cases").join(name).exists();
+    assert!(!kept("worst-1.png") && !kept("worst-99.png") && kept("best-1.png") && kept("notes.txt"));
+}
+
 #[test]
 fn images_that_fail_are_reported_and_the_rest_is_scored() {
     let site = Site::new(16);

@@ -21,7 +21,7 @@ Research use only. Values are similarities between a sentence and an image, neve
 
 Exit status:
   0    every image was scored
-  1    some images failed, each reported on standard error; the rest was scored
+  1    some images or pictures of cases failed, each reported on standard error; the rest was done
   2    nothing could be done: wrong usage, missing files, model, device, or the journal of another run
   130  interrupted; the journal holds what was done";
 

@@ -1,5 +1,7 @@
 //! Pictures of the best and worst cases: the map beside the ground truth.
 
+use std::ffi::OsStr;
+use std::fs;
 use std::io::Write as _;
 use std::path::Path;
 
@@ -12,10 +14,13 @@ use radzero_eval::report::html;
 use radzero_eval::tasks::Case;
 
 use crate::NOTICE;
-use crate::console::one_line;
-use crate::error::Failure;
+use crate::console::{complain, one_line};
+use crate::error::{Failure, Outcome};
 use crate::output::files::write_whole;
 use crate::output::overlay::{Panel, Picture};
+
+/// Of the pictures, in the output directory.
+const FOLDER: &str = "cases";
 
 /// What is drawn beside the map.
 pub(super) enum Truth {
@@ -37,7 +42,23 @@ impl Truth {
     }
 }
 
-/// Draws `cases` to `out`/cases/NAME-N.png. Their images are encoded once more: maps are not kept while the data set runs.
+/// The folder of the pictures in `out`, without those of an earlier run: another may have fewer.
+pub(super) fn empty_folder(out: &Path) -> Result<(), Failure> {
+    let folder = out.join(FOLDER);
+    fs::create_dir_all(&folder).map_err(|source| Failure::CreateDirectory { path: folder.clone(), source })?;
+    let entries = fs::read_dir(&folder).map_err(|source| Failure::Read { path: folder.clone(), source })?;
+    for entry in entries {
+        let path = entry.map_err(|source| Failure::Read { path: folder.clone(), source })?.path();
+        let name = path.file_name().and_then(OsStr::to_str).unwrap_or_default();
+        if name.ends_with(".png") && (name.starts_with("best-") || name.starts_with("worst-")) {
+            fs::remove_file(&path).map_err(|source| Failure::Write { path, source })?;
+        }
+    }
+    Ok(())
+}
+
+/// Draws `cases` to `out`/cases/NAME-N.png. Their images are encoded once more: maps are not kept while the data set runs. A
+/// picture that fails is reported and left out, and `outcome` says so: the results do not depend on it.
 pub(super) fn draw<T>(
     model: &RadZero,
     dataset: &Dataset<T>,
@@ -45,17 +66,27 @@ pub(super) fn draw<T>(
     name: &str,
     out: &Path,
     truth: &impl Fn(&T, usize) -> Truth,
-) -> Result<Vec<html::Picture>, Failure> {
+    outcome: &mut Outcome,
+) -> Vec<html::Picture> {
     let mut pictures = Vec::with_capacity(cases.len());
     for (number, case) in (1..).zip(cases) {
-        let file = format!("cases/{name}-{number}.png");
-        let png = picture(model, dataset, case, truth)?;
-        write_whole(&out.join(&file), |mut target| target.write_all(&png))?;
+        let file = format!("{FOLDER}/{name}-{number}.png");
         let sample = &dataset.samples[case.sample];
-        let caption = format!("{}, {}: {}", sample.id, dataset.prompts[case.prompt], case.caption);
-        pictures.push(html::Picture { file, caption });
+        let drawn = picture(model, dataset, case, truth)
+            .and_then(|png| write_whole(&out.join(&file), |mut target| target.write_all(&png)));
+        match drawn {
+            Ok(()) => {
+                let caption = format!("{}, {}: {}", sample.id, dataset.prompts[case.prompt], case.caption);
+                pictures.push(html::Picture { file, caption });
+            }
+            Err(failure) => {
+                let (image, message) = (one_line(&sample.id), failure.message());
+                complain(&format!("error: picture of {image}: {}", one_line(&message)));
+                *outcome = Outcome::SomeFailed;
+            }
+        }
     }
-    Ok(pictures)
+    pictures
 }
 
 fn picture<T>(

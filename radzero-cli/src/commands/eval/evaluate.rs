@@ -73,16 +73,17 @@ pub(super) fn run<T: Task>(
 
     complain(&format!("Scoring {} images", journal.len()));
     let (evaluation, score) = Evaluation::new::<T>(dataset, record, &journal, &outcome, Bootstrap::default())?;
-    let folder = out.join("cases");
-    fs::create_dir_all(&folder).map_err(|source| Failure::CreateDirectory { path: folder, source })?;
-    let best = cases::draw(&model, dataset, &score.best, "best", out, &truth)?;
-    let worst = cases::draw(&model, dataset, &score.worst, "worst", out, &truth)?;
+    // First what counts: hours of work must not be lost to a picture.
     let document = markdown::document(&evaluation);
     let json = serde_json::to_string_pretty(&evaluation).map_err(|error| Failure::Output(error.into()))?;
-    let page = html::page(&evaluation, &score.curves, &best, &worst);
-    for (name, text) in [("report.html", page), ("result.md", document.clone()), ("result.json", json + "\n")] {
-        write_whole(&out.join(name), |mut file| file.write_all(text.as_bytes()))?;
-    }
+    let write = |name: &str, text: &str| write_whole(&out.join(name), |mut file| file.write_all(text.as_bytes()));
+    write("result.json", &(json + "\n"))?;
+    write("result.md", &document)?;
+    cases::empty_folder(out)?;
+    let mut ended = if outcome.failed.is_empty() { Outcome::Done } else { Outcome::SomeFailed };
+    let best = cases::draw(&model, dataset, &score.best, "best", out, &truth, &mut ended);
+    let worst = cases::draw(&model, dataset, &score.worst, "worst", out, &truth, &mut ended);
+    write("report.html", &html::page(&evaluation, &score.curves, &best, &worst))?;
     print_last(&document)?;
-    Ok(if outcome.failed.is_empty() { Outcome::Done } else { Outcome::SomeFailed })
+    Ok(ended)
 }
