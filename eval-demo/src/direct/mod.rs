@@ -42,11 +42,13 @@ pub struct DirectInterval {
     pub ends: Option<(f64, f64)>,
 }
 
+/// Given indices of images, each as often as it counts, and whether they are a draw.
+type Scorer = Box<dyn Fn(&[usize], bool) -> Vec<DirectScore>>;
+
 /// What was asked of the model, ready to be scored over any choice of its images.
 pub struct Direct {
     images: usize,
-    /// Given indices of images, each as often as it counts, and whether they are a draw.
-    score: Box<dyn Fn(&[usize], bool) -> Vec<DirectScore>>,
+    score: Scorer,
 }
 
 impl fmt::Debug for Direct {
