@@ -4,7 +4,8 @@
     apt-get install dcmtk
     python make_dicom.py
 
-`display` comes from DCMTK's dcmj2pnm where that knows the function, `reference` and the rest from the rules in numpy. The
+`display` comes from DCMTK's dcmj2pnm where that knows the function, `reference` from the published code's calls of OpenCV, the
+rest from the rules in numpy. The
 tests need neither.
 """
 
@@ -16,6 +17,7 @@ import subprocess
 import tempfile
 from pathlib import Path
 
+import cv2
 import lossless
 import numpy as np
 import pydicom
@@ -134,10 +136,10 @@ def half_even(value):
 
 
 def reference(values, photometric):
-    """Stored value x 255 / greatest in 32-bit arithmetic, as OpenCV's convertScaleAbs; inverted for MONOCHROME1."""
-    scale = np.float32(255.0 / int(values.max()))
-    level = np.minimum(half_even(np.abs(values.astype(np.float32) * scale)), 255).astype(np.uint8)
-    return 255 - level if photometric == "MONOCHROME1" else level
+    """The published code: OpenCV's stored value x 255 / greatest, inverted for MONOCHROME1."""
+    kind = np.uint16 if values.min() >= 0 else np.int16
+    level = cv2.convertScaleAbs(values.astype(kind), alpha=255.0 / values.max())
+    return cv2.bitwise_not(level) if photometric == "MONOCHROME1" else level
 
 
 def stored_values(data, words):

@@ -1,4 +1,5 @@
-"""Makes the image files of this folder and expected.json: what Pillow 10.2 reads in them, as 8-bit RGB in hexadecimal.
+"""Makes the image files of this folder and expected.json: what Pillow 10.2 reads in them, and OpenCV in those of 16
+bits, as 8-bit RGB in hexadecimal.
 
     pip install -r requirements.txt
     python make_images.py
@@ -8,6 +9,7 @@ import io
 import json
 from pathlib import Path
 
+import cv2
 import numpy as np
 from PIL import Image, ImageOps
 
@@ -41,6 +43,19 @@ def jpeg(image, **options):
     return buffer.getvalue()
 
 
+def png(image):
+    buffer = io.BytesIO()
+    image.save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def published(data):
+    """What the published code makes of 16 bits a sample: OpenCV reads them, and stretches them from least to greatest."""
+    stored = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+    assert stored.dtype == np.uint16
+    return Image.fromarray(cv2.normalize(stored, None, 0, 255, cv2.NORM_MINMAX, cv2.CV_8U))
+
+
 def oriented(image, orientation, kind):
     exif = Image.Exif()
     exif[0x0112] = orientation
@@ -69,6 +84,8 @@ def build():
         yield f"colour_{name}.jpg", jpeg(colour, subsampling=subsampling), COLOUR[subsampling]
         yield f"progressive_{name}.jpg", jpeg(colour, subsampling=subsampling, progressive=True), COLOUR[subsampling]
     yield "restarts_420.jpg", jpeg(colour, subsampling=2, restart_marker_blocks=2), COLOUR[2]
+    # 16 bits, as OpenCV reads and stretches them for the published code.
+    yield "gray_16.png", png(Image.fromarray(rough(1)[..., 0].astype(np.uint16) * 201 + 777)), 0
     for orientation in range(1, 9):
         yield f"orientation{orientation}.png", oriented(Image.fromarray(smooth(3)), orientation, "PNG"), 0
     yield "orientation6.jpg", oriented(gray, 6, "JPEG"), GRAY
@@ -79,6 +96,7 @@ def main():
     for name, data, tolerance in build():
         (HERE / name).write_bytes(data)
         with Image.open(io.BytesIO(data)) as image:
+            image = published(data) if image.mode.startswith("I") else image
             plain, turned = image.convert("RGB"), ImageOps.exif_transpose(image).convert("RGB")
         entries.append(
             {
