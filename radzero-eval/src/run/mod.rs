@@ -1,8 +1,8 @@
 //! The loop over a data set's images: read, compare, observe, journal.
 //!
-//! Sentences are encoded once. Images are taken one by one, the next ones read meanwhile ([`ahead`]), and what is kept of each
+//! Sentences are encoded once. Images are taken one by one, the next ones read meanwhile (`ahead`), and what is kept of each
 //! is a line of the [`journal`]: memory does not grow with their number, and an interrupted run goes on where it stopped, if
-//! the files are still those of the journal ([`content`]). An image that cannot be read or does not fit its ground truth is
+//! the files are still those of the journal (`content`). An image that cannot be read or does not fit its ground truth is
 //! reported and skipped; it is tried again the next time.
 
 mod ahead;
