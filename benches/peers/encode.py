@@ -1,228 +1,234 @@
-"""The image encoder and the maps beside PyTorch, OpenVINO and ONNX Runtime on a torch export, in turns, on the same
-threads; writes docs/benchmarks.md.
+"""The image encoder and all that is beside it, against PyTorch, OpenVINO and ONNX Runtime on a torch export, in turns, on
+the same threads; writes a section of docs/benchmarks.md.
 
     cargo xtask parity                     # makes the full-size checkpoint and its export in target/parity
     pip install -r requirements.txt
     cargo build --release -p radzero-benches --bin encode
-    python encode.py --model fp32=../../target/parity/model [--model int8=DIR] [--openvino DIR --openvino-library DIR]
+    python encode.py --fp32 ../../target/parity/model [--int8 DIR] [--portable DIR --openvino-library DIR]
 
 Each round runs every contestant once, one after the other, so that whatever else the machine does strikes all of them;
-what is compared are medians over the rounds.
+what is compared are medians over the rounds. The first round warms up and is not counted.
 """
 
 import argparse
-import os
-import platform
 import statistics
-import subprocess
-import sys
 import tempfile
 import time
 from pathlib import Path
 
+import contestants
+import files
 import numpy as np
+import page
 import torch
+from PIL import Image
 from torch.nn import functional as F
 
-ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT / "xtask/parity"))
-from reference import RadZero  # noqa: E402
-
-PROMPTS, HEIGHT, WIDTH = 14, 2500, 2000
+PROMPTS, HEIGHT, WIDTH, CALLERS = 14, 2500, 2000, 8
+MEASURE, OURS = "PyTorch eager, fp32", "radzero fp32"
 
 
-class Encoder(torch.nn.Module):
-    """Pixels [1, 3, S, S] to tokens: what the image graph computes."""
+class Race:
+    """Runs in turns, and remembers who failed and why."""
 
-    def __init__(self, model):
-        super().__init__()
-        self.vision, self.align, self.norm = model.vision, model.align, model.norm
-        shape = (1, 3, 1, 1)
-        self.register_buffer("mean", torch.tensor(model.processor["image_mean"]).view(shape))
-        self.register_buffer("std", torch.tensor(model.processor["image_std"]).view(shape))
-        self.scale = model.processor["rescale_factor"]
+    def __init__(self):
+        self.times, self.failed = {}, {}
 
-    def forward(self, pixels):
-        values = (pixels.float() * self.scale - self.mean) / self.std
-        tokens = self.align(self.vision(values).last_hidden_state).last_hidden_state
-        return F.normalize(self.norm(tokens), dim=-1)
+    def attempt(self, name, function):
+        """What the function gives; None if it failed, now or before."""
+        if name in self.failed:
+            return None
+        try:
+            return function()
+        except Exception as error:  # Whatever goes wrong with a contestant is a line of the report.
+            lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+            self.failed[name] = f"{type(error).__name__}: {lines[-1] if lines else ''}"[:300]
+            print(f"{name} failed: {error}", flush=True)
+            return None
 
+    def round(self, runs, counts):
+        for name, run in runs.items():
+            # Threads of the one before may still be spinning.
+            time.sleep(0.1)
+            values = self.attempt(name, run)
+            if values is not None:
+                values = values if isinstance(values, list) else [values]
+                print(f"{name}: {', '.join(f'{value:.3f}' for value in values)}", flush=True)
+                if counts:
+                    self.times.setdefault(name, []).append(values)
 
-class Ours:
-    """A process that times stages on request."""
+    def medians(self, name):
+        """A median for each number of a run; not a number where there is none."""
+        return [statistics.median(column) for column in zip(*self.times.get(name, [[float("nan")] * 2]))]
 
-    def __init__(self, program, directory, device, threads, library):
-        environment = os.environ | ({"ORT_DYLIB_PATH": str(library)} if library else {})
-        command = [program, str(directory), device, str(threads)]
-        pipe = subprocess.PIPE
-        self.process = subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True, env=environment)
-
-    def __call__(self, stage):
-        self.process.stdin.write(f"{stage}\n")
-        self.process.stdin.flush()
-        line = self.process.stdout.readline()
-        if not line:
-            raise SystemExit(f"{self.process.args} ended")
-        return float(line)
-
-    def tokens(self, pixels, folder):
-        (folder / "pixels").write_bytes(pixels.numpy().tobytes())
-        self(f"tokens {folder}")
-        return np.fromfile(folder / "tokens", dtype="<f4").reshape(1, -1)
+    def median(self, name):
+        return self.medians(name)[0]
 
 
-def timed(run):
-    def once():
-        started = time.perf_counter()
-        run()
-        return (time.perf_counter() - started) * 1e3
+def peer_stages(picture, model):
+    """What surrounds the encoder, in Python."""
+    scores = torch.randn(1, PROMPTS, model.side // 14, model.side // 14) * 5
 
-    return once
+    def upsample(part):
+        return F.interpolate(part, size=(HEIGHT, WIDTH), mode="bilinear", align_corners=False).sigmoid_()
 
+    def read():
+        with Image.open(picture) as image:
+            return model.pixels(np.asarray(image))
 
-def peers(encoder, pixels, arguments):
-    """Name -> (a function that runs once and returns milliseconds, the tokens it computes)."""
-    found = {}
-
-    def add(name, run):
-        found[name] = (timed(run), np.asarray(run()).reshape(1, -1))
-
-    add("PyTorch eager, fp32", lambda: encoder(pixels).numpy())
-    if arguments.compile:
-        compiled = torch.compile(encoder)
-        add("PyTorch compile, fp32", lambda: compiled(pixels).numpy())
-
-    def bf16():
-        with torch.autocast("cpu", dtype=torch.bfloat16):
-            return encoder(pixels).float().numpy()
-
-    add("PyTorch eager, bf16", bf16)
-    import openvino
-
-    core = openvino.Core()
-    converted = openvino.convert_model(encoder, example_input=pixels)
-    for precision in ("f32", "bf16"):
-        options = {"INFERENCE_PRECISION_HINT": precision, "INFERENCE_NUM_THREADS": str(arguments.threads)}
-        request = core.compile_model(converted, "CPU", options).create_infer_request()
-        add(f"OpenVINO, {precision}", lambda request=request: request.infer([pixels.numpy()])[0].copy())
-    if arguments.torch_export:
-        import onnxruntime
-
-        path = ROOT / "target/parity/torch_export.onnx"
-        torch.onnx.export(encoder, (pixels,), str(path), dynamo=True, external_data=True)
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = arguments.threads
-        session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-        name = session.get_inputs()[0].name
-        add("ONNX Runtime on a torch export, fp32", lambda: session.run(None, {name: pixels.numpy()})[0])
-    return found
-
-
-def processor():
-    for line in Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").exists() else []:
-        if line.startswith("model name"):
-            return line.split(":")[1].strip()
-    return platform.processor()
+    runs = {
+        "PyTorch: maps, one call": lambda: upsample(scores),
+        "PyTorch: maps, prompt by prompt": lambda: [upsample(part).shape for part in scores.split(1, dim=1)],
+        "Pillow: read": read,
+    }
+    return {name: contestants.Peer(run, "").run for name, run in runs.items()}
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--checkpoint", type=Path, default=ROOT / "target/parity/checkpoint")
-    parser.add_argument("--model", action="append", default=[], metavar="NAME=DIR", help="an export, run on the CPU")
-    parser.add_argument("--openvino", type=Path, help="an export with --target portable, run on openvino:bf16")
+    parser.add_argument("--checkpoint", type=Path, default=page.ROOT / "target/parity/checkpoint")
+    parser.add_argument("--fp32", type=Path, default=page.ROOT / "target/parity/model", help="its export")
+    parser.add_argument("--int8", type=Path, help="its export with --precision int8")
+    parser.add_argument("--portable", type=Path, help="its export with --target portable, run on openvino:bf16")
     parser.add_argument("--openvino-library", type=Path, help="folder of the onnxruntime-openvino wheel's libraries")
-    parser.add_argument("--program", default=str(ROOT / "target/release/encode"))
+    parser.add_argument("--program", default=str(page.ROOT / "target/release/encode"))
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--rounds", type=int, default=7)
-    parser.add_argument("--compile", action="store_true", help="PyTorch compile, too")
-    parser.add_argument("--torch-export", action="store_true", help="ONNX Runtime on a torch export, too")
-    parser.add_argument("--report", type=Path, default=ROOT / "docs/benchmarks.md")
+    parser.add_argument("--no-compile", action="store_true", help="without torch.compile")
+    parser.add_argument("--no-torch-export", action="store_true", help="without ONNX Runtime on a torch export")
+    parser.add_argument("--report", type=Path, default=page.ROOT / "docs/benchmarks.md")
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
     torch.set_grad_enabled(False)
     torch.manual_seed(1)
-
-    model = RadZero(arguments.checkpoint)
-    encoder = Encoder(model).eval()
-    pixels = torch.randint(0, 256, (1, 3, model.side, model.side), dtype=torch.uint8)
-    contestants = peers(encoder, pixels, arguments)
-    ours = {}
-    for named in arguments.model:
-        name, directory = named.split("=", 1)
-        ours[f"radzero {name}"] = Ours(arguments.program, directory, "cpu", arguments.threads, None)
-    if arguments.openvino:
-        ours["radzero openvino:bf16"] = Ours(
-            arguments.program, arguments.openvino, "openvino:bf16", arguments.threads, arguments.openvino_library
-        )
-
-    scores = torch.randn(1, PROMPTS, model.side // 14, model.side // 14) * 5
-
-    def torch_maps():
-        return F.interpolate(scores, size=(HEIGHT, WIDTH), mode="bilinear", align_corners=False).sigmoid()
-
-    first = next(iter(ours.values()))
-    stages = {"PyTorch maps": timed(torch_maps)} | {
-        stage: (lambda stage=stage: first(stage)) for stage in ("maps", "points-of-maps", "points", "prompt", "cached")
-    }
-    times = {name: [] for name in [*contestants, *ours, *stages]}
-    for index in range(arguments.rounds + 1):
-        counted = {name: run() for name, (run, _) in contestants.items()}
-        counted |= {name: run("image") for name, run in ours.items()}
-        counted |= {name: run() for name, run in stages.items()}
-        # The first round allocates and compiles; it does not count.
-        for name, value in counted.items() if index else ():
-            times[name].append(value)
-        print(f"round {index}: " + ", ".join(f"{name} {value:.0f}" for name, value in counted.items()), flush=True)
-
-    medians = {name: statistics.median(values) for name, values in times.items()}
     with tempfile.TemporaryDirectory() as folder:
-        computed = {name: run.tokens(pixels, Path(folder)) for name, run in ours.items()}
-    report(arguments, contestants, computed, medians)
+        run(arguments, Path(folder))
 
 
-def shown(argument):
-    """An argument without the folders of this machine."""
-    name, equals, path = argument.rpartition("=")
-    return name + equals + (path if not os.path.isabs(path) else os.path.basename(path))
+def run(arguments, folder):
+    model = contestants.RadZero(arguments.checkpoint)
+    picture = folder / "picture.png"
+    levels = (files.picture()[:HEIGHT, :WIDTH] >> 4).astype(np.uint8)
+    Image.fromarray(levels).save(picture)
+    pixels = model.pixels(levels)[None]
+    race, entered = Race(), {}
+    encoder = contestants.Encoder(model).eval()
+    for name, make in contestants.all_of(encoder, pixels, folder, arguments).items():
+        print(f"making {name}", flush=True)
+        entered[name] = race.attempt(name, make)
+    stages = peer_stages(picture, model)
+    if ours := entered[OURS]:
+        # "callers 1" first: its answers are what the others are held against.
+        names = ["read", "compare", "prompt", "prompts", "cached", "maps", "maps-points", "points", "maps-masks", "masks"]
+        lines = [name if name != "read" else f"read {picture}" for name in names]
+        lines += [f"new {picture}", f"known {picture}", f"maps {picture}", "callers 1", f"callers {CALLERS}"]
+        names += ["whole, new", "whole, known", "whole, maps", "callers 1", f"callers {CALLERS}"]
+        stages |= {name: lambda line=line: ours.ask(line) for name, line in zip(names, lines)}
+    runs = {name: contestant.run for name, contestant in entered.items() if contestant}
+    for index in range(arguments.rounds + 1):
+        print(f"-- round {index}", flush=True)
+        race.round(runs | stages, index > 0)
+    tokens = {name: race.attempt(name, entered[name].tokens) for name in runs}
+    page.write_section(arguments.report, "Benchmarks", "encode", report(arguments, race, entered, tokens))
 
 
-def report(arguments, contestants, computed, medians):
-    exact = next(iter(contestants.values()))[1]
-    base = medians["radzero fp32"] if "radzero fp32" in medians else medians[next(iter(computed))]
-    lines = [
-        "# Benchmarks",
-        "",
-        f"Image encoder at full size (seeded vision weights), batch 1, {arguments.threads} threads, medians of "
-        f"{arguments.rounds} rounds in which every contestant ran once. Machine: {processor()}. Ratios are what to look "
-        "at: times depend on the machine and on what else it does.",
-        "",
-        "| image encoder | ms | time / radzero fp32 | relative error (L2) against PyTorch fp32 |",
-        "| --- | --- | --- | --- |",
+def encoders(race, entered, tokens):
+    base, exact, rows = race.median(OURS), tokens.get(MEASURE), []
+    for name, contestant in entered.items():
+        computed = tokens.get(name)
+        if name in race.failed or computed is None or exact is None:
+            rows.append([name, f"failed: {race.failed.get(name, 'nothing to compare with')}", "", "", "", ""])
+            continue
+        off, median = computed - exact, race.median(name)
+        relative, largest = np.linalg.norm(off) / np.linalg.norm(exact), np.abs(off).max()
+        rows.append([name, contestant.kind, f"{median:.0f}", f"{median / base:.2f}", f"{relative:.1e}", f"{largest:.1e}"])
+    heading = ["image encoder", "runs on", "ms", "time / radzero fp32", "error, relative L2", "largest absolute"]
+    return page.table(heading, rows)
+
+
+def beside(race):
+    """What surrounds the encoder: theirs where there is such a thing, ours, and the ratio."""
+    theirs_maps = min(race.median("PyTorch: maps, one call"), race.median("PyTorch: maps, prompt by prompt"))
+    rows = [
+        ("PNG to the model's pixels", "Pillow", race.median("Pillow: read"), "read"),
+        ("maps: upsampling and sigmoid", "PyTorch, the faster of one call and prompt by prompt", theirs_maps, "maps"),
+        ("points", "the same through the maps", race.median("maps-points"), "points"),
+        ("masks", "the same through the maps", race.median("maps-masks"), "masks"),
+        ("VL-CABS", "", None, "compare"),
+        ("one new prompt", "", None, "prompt"),
+        (f"{PROMPTS} new prompts", "", None, "prompts"),
+        ("a cached prompt", "", None, "cached"),
     ]
-    for name, (_, tokens) in contestants.items():
-        error = np.linalg.norm(tokens - exact) / np.linalg.norm(exact)
-        lines.append(f"| {name} | {medians[name]:.0f} | {medians[name] / base:.2f} | {error:.1e} |")
-    for name, tokens in computed.items():
-        error = np.linalg.norm(tokens - exact) / np.linalg.norm(exact)
-        lines.append(f"| {name} | {medians[name]:.0f} | {medians[name] / base:.2f} | {error:.1e} |")
-    lines += [
-        "",
-        f"One radiograph of {WIDTH} x {HEIGHT} with {PROMPTS} prompts, beside it:",
-        "",
-        "| stage | ms |",
-        "| --- | --- |",
-        f"| PyTorch: bilinear upsampling and sigmoid, all prompts | {medians['PyTorch maps']:.1f} |",
-        f"| radzero: the same | {medians['maps']:.1f} |",
-        f"| radzero: maps, and their peaks | {medians['points-of-maps']:.1f} |",
-        f"| radzero: peaks without maps | {medians['points']:.2f} |",
-        f"| radzero: a new prompt | {medians['prompt']:.1f} |",
-        f"| radzero: a cached prompt | {medians['cached']:.3f} |",
-        "",
-        "Command: `python " + " ".join(["benches/peers/encode.py", *map(shown, sys.argv[1:])]) + "`",
-        "",
+    shown = []
+    for what, other, theirs, stage in rows:
+        own = race.median(stage)
+        ratio = f"{theirs / own:.1f}" if theirs else ""
+        shown.append([what, other, f"{theirs:.2f}" if theirs else "", f"{own:.3f}", ratio])
+    return page.table(["stage", "against", "ms", "radzero, ms", "ratio"], shown)
+
+
+def shares(race):
+    rows = []
+    for name, what in (
+        ("whole, new", f"points of {PROMPTS} new prompts"),
+        ("whole, known", f"points of {PROMPTS} cached prompts"),
+        ("whole, maps", f"{PROMPTS} new prompts, every map of full size, and its peak"),
+    ):
+        whole, rest = race.medians(name)
+        rows.append([what, f"{whole:.0f}", f"{rest:.1f}", f"{rest / whole:.1%}"])
+    return page.table(["from the PNG to", "ms", "all but the image encoder, ms", "share"], rows)
+
+
+def goals(race, tokens):
+    """What was aimed for, as numbers."""
+    median, faster = race.median, lambda theirs, own: race.median(theirs) / race.median(own)
+    rows = [
+        (f"{OURS}: speed / PyTorch eager", faster(MEASURE, OURS), 1.2),
+        (f"{OURS}: speed / OpenVINO f32", faster("OpenVINO, f32", OURS), 1.2),
+        ("radzero int8: speed / OpenVINO bf16", faster("OpenVINO, bf16", "radzero int8"), 1.15),
+        ("radzero openvino:bf16: speed / OpenVINO bf16", faster("OpenVINO, bf16", "radzero openvino:bf16"), 1.0),
+        ("maps: speed / PyTorch", min(median("PyTorch: maps, one call"), median("PyTorch: maps, prompt by prompt")) / median("maps"), 5),
+        ("points without maps: speed / with", faster("maps-points", "points"), 5),
+        ("masks without maps: speed / with", faster("maps-masks", "masks"), 5),
+        (f"{CALLERS} callers: throughput / one caller", faster("callers 1", f"callers {CALLERS}"), 0.9),
     ]
-    arguments.report.write_text("\n".join(lines))
-    print("\n".join(lines))
+    bounds = [(f"all but the image encoder, {kind} prompts: share", np.divide(*race.medians(f"whole, {kind}")[::-1]), 0.1) for kind in ("new", "known")]
+    bounds += [("a new prompt, ms", median("prompt") + median("compare"), 50), ("a cached prompt, ms", median("cached") + median("compare"), 2)]
+    if tokens.get(MEASURE) is not None and tokens.get(OURS) is not None:
+        error = np.linalg.norm(tokens[OURS] - tokens[MEASURE]) / np.linalg.norm(tokens[MEASURE])
+        bounds.append((f"{OURS}: relative error", error, 1e-5))
+    shown = [[what, f"{value:.3g}", f"at least {least}", "yes" if value >= least else "**no**"] for what, value, least in rows]
+    shown += [[what, f"{value:.3g}", f"below {most}", "yes" if value < most else "**no**"] for what, value, most in bounds]
+    return page.table(["goal", "measured", "wanted", "met"], shown)
+
+
+def report(arguments, race, entered, tokens):
+    identical = f"callers {CALLERS}" in race.times and f"callers {CALLERS}" not in race.failed
+    failed = [f"- {name}: {reason}" for name, reason in race.failed.items() if name not in entered]
+    return [
+        "## Image encoder, and what surrounds it",
+        "",
+        f"Full size (seeded vision weights), batch 1, {arguments.threads} threads, medians of {arguments.rounds} rounds in which "
+        f"every contestant ran once. Machine: {page.machine()}. Ratios are what to look at: times depend on the machine and on "
+        "what else it does. Errors are those of the tokens against PyTorch in fp32.",
+        "",
+        *encoders(race, entered, tokens),
+        "",
+        f"One radiograph of {WIDTH} x {HEIGHT} with {PROMPTS} prompts ({OURS}; maps, points and masks are those of all prompts):",
+        "",
+        *beside(race),
+        "",
+        *shares(race),
+        "",
+        f"{CALLERS} threads that call one model: {race.median(f'callers {CALLERS}'):.0f} ms an image, one thread: "
+        f"{race.median('callers 1'):.0f} ms. Tokens, logits and points were "
+        + ("the same bit for bit." if identical else "**not the same**, or could not be measured."),
+        "",
+        *goals(race, tokens),
+        "",
+        *(["Failed:", "", *failed, ""] if failed else []),
+        page.command("encode.py"),
+    ]
 
 
 if __name__ == "__main__":
