@@ -16,6 +16,8 @@
 //! images of a batch, or on what ran before.
 
 mod attention;
+#[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
+mod bytes;
 mod function;
 mod linear;
 mod panels;
@@ -26,8 +28,8 @@ mod workers;
 use fearless_simd::{Level, dispatch};
 
 pub use self::attention::Attention;
-pub use self::linear::{End, Linear};
-pub use self::panels::Panels;
+pub use self::linear::{End, Linear, LinearInt8};
+pub use self::panels::{BytePanels, Panels};
 pub use self::workers::{Serial, Workers};
 
 /// The kernels for one instruction set.
@@ -93,6 +95,35 @@ impl Kernels {
             level => dispatch!(level, simd => linear::run::<_, 6, 1>(simd, workers, layer, (x, rows), end, y)),
         }
         Ok(())
+    }
+
+    /// Whether [`Kernels::linear_int8`] is there: with AVX-512 VNNI.
+    #[must_use]
+    pub fn multiplies_bytes(self) -> bool {
+        self.name() == "avx512"
+    }
+
+    /// The same with 8-bit weights, each row of `x` being rounded to 256 levels between its least and greatest value and 0.
+    ///
+    /// # Errors
+    /// [`ShapeError`] as [`Kernels::linear`], and where this is not [there](Kernels::multiplies_bytes).
+    pub fn linear_int8(
+        self,
+        workers: &dyn Workers,
+        layer: &LinearInt8<'_>,
+        x: &[f32],
+        end: End<'_>,
+        y: &mut [f32],
+    ) -> Result<(), ShapeError> {
+        let rows = layer.check(x, end, y)?;
+        match self.0 {
+            #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
+            Level::Avx512(simd) => {
+                bytes::run(simd, workers, layer, (x, rows), end, y);
+                Ok(())
+            }
+            _ => Err(ShapeError { what: "vectors that multiply bytes", expected: 1, found: 0 }),
+        }
     }
 
     /// softmax(q k^T / sqrt(d)) v of every image and head.

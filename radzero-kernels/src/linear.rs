@@ -2,7 +2,7 @@
 
 use fearless_simd::{Simd, f32x16, prelude::*};
 
-use crate::panels::Panels;
+use crate::panels::{BytePanels, Panels};
 use crate::tile::{self, LANES};
 use crate::workers::{Workers, share};
 use crate::{ShapeError, function, scratch};
@@ -36,19 +36,52 @@ pub enum End<'a> {
     Add(&'a [f32]),
 }
 
+/// A fully connected layer with weights of 8 bits.
+#[derive(Debug, Clone, Copy)]
+pub struct LinearInt8<'a> {
+    /// How the weights lie.
+    pub layout: BytePanels,
+    /// The weights, packed by [`BytePanels::pack`]; none is -128.
+    pub weight: &'a [i8],
+    /// What each output's weights are to be multiplied by.
+    pub scales: &'a [f32],
+    /// The sum of each output's weights.
+    pub sums: &'a [i32],
+    /// One value an output.
+    pub bias: &'a [f32],
+}
+
 impl Linear<'_> {
     /// The number of rows, if everything fits.
     pub(crate) fn check(&self, x: &[f32], end: End<'_>, y: &[f32]) -> Result<usize, ShapeError> {
-        let rows = x.len().checked_div(self.layout.inputs()).unwrap_or(0);
-        ShapeError::check("inputs", rows * self.layout.inputs(), x.len())?;
         ShapeError::check("weights", self.layout.values(), self.weight.len())?;
         ShapeError::check("bias", self.layout.outputs(), self.bias.len())?;
-        ShapeError::check("outputs", rows * self.layout.outputs(), y.len())?;
-        if let End::Add(residual) = end {
-            ShapeError::check("residual", y.len(), residual.len())?;
-        }
-        Ok(rows)
+        rows(self.layout.inputs(), self.layout.outputs(), x, end, y)
     }
+}
+
+impl LinearInt8<'_> {
+    /// The number of rows, if everything fits.
+    pub(crate) fn check(&self, x: &[f32], end: End<'_>, y: &[f32]) -> Result<usize, ShapeError> {
+        let outputs = self.layout.outputs();
+        ShapeError::check("inputs of a sum", self.layout.inputs().min(BytePanels::MOST), self.layout.inputs())?;
+        ShapeError::check("weights", self.layout.values(), self.weight.len())?;
+        ShapeError::check("scales", outputs, self.scales.len())?;
+        ShapeError::check("sums", outputs, self.sums.len())?;
+        ShapeError::check("bias", outputs, self.bias.len())?;
+        rows(self.layout.inputs(), outputs, x, end, y)
+    }
+}
+
+/// The number of rows, if inputs, outputs and residual have as many.
+fn rows(inputs: usize, outputs: usize, x: &[f32], end: End<'_>, y: &[f32]) -> Result<usize, ShapeError> {
+    let rows = x.len().checked_div(inputs).unwrap_or(0);
+    ShapeError::check("inputs", rows * inputs, x.len())?;
+    ShapeError::check("outputs", rows * outputs, y.len())?;
+    if let End::Add(residual) = end {
+        ShapeError::check("residual", y.len(), residual.len())?;
+    }
+    Ok(rows)
 }
 
 /// See [`Kernels::linear`](crate::Kernels::linear); tiles are ROWS x (VECTORS x 16).
@@ -65,11 +98,7 @@ pub(crate) fn run<S: Simd, const ROWS: usize, const VECTORS: usize>(
     if rows == 0 || outputs == 0 {
         return;
     }
-    let blocks = blocks_a_task(rows.div_ceil(ROWS), workers.count());
-    // A short product has less blocks than there are workers: these share its outputs.
-    let shares = workers.count().div_ceil(rows.div_ceil(ROWS * blocks));
-    let columns = outputs.div_ceil(Panels::WIDTH).div_ceil(shares) * Panels::WIDTH;
-    share(workers, parts_of(y, outputs, ROWS * blocks, columns), |_, part: &mut Part<'_>| {
+    share(workers, parts::<ROWS>(y, rows, outputs, workers.count()), |_, part: &mut Part<'_>| {
         let inputs = layer.layout.inputs();
         let rows = Rows { simd, layer, x: &x[part.row * inputs..][..part.rows.len() * inputs], first: part.row, end };
         scratch::with(part.rows.len().next_multiple_of(ROWS) * DEPTH.min(inputs), |packed| {
@@ -94,13 +123,22 @@ fn blocks_a_task(blocks: usize, workers: usize) -> usize {
 }
 
 /// A part of the result.
-struct Part<'a> {
+pub(crate) struct Part<'a> {
     /// The first row.
-    row: usize,
+    pub(crate) row: usize,
     /// The first column, where a panel begins.
-    column: usize,
+    pub(crate) column: usize,
     /// Its columns of each of its rows.
-    rows: Vec<&'a mut [f32]>,
+    pub(crate) rows: Vec<&'a mut [f32]>,
+}
+
+/// The result in parts for so many workers, of whole blocks and whole panels.
+pub(crate) fn parts<const ROWS: usize>(y: &mut [f32], rows: usize, outputs: usize, workers: usize) -> Vec<Part<'_>> {
+    let blocks = blocks_a_task(rows.div_ceil(ROWS), workers);
+    // A short product has less blocks than there are workers: these share its outputs.
+    let shares = workers.div_ceil(rows.div_ceil(ROWS * blocks));
+    let columns = outputs.div_ceil(Panels::WIDTH).div_ceil(shares.max(1)) * Panels::WIDTH;
+    parts_of(y, outputs, ROWS * blocks, columns)
 }
 
 /// The result in parts of so many rows and columns.
@@ -195,8 +233,9 @@ impl<S: Simd> Rows<'_, S> {
                     for (index, (row, sums)) in rows.iter_mut().zip(sum).enumerate() {
                         let mut sums = sums;
                         if range.end == inputs {
-                            let row = self.first + block * ROWS + index;
-                            self.finish(row, part.column + column, kept, &mut sums);
+                            let (row, column) = (self.first + block * ROWS + index, part.column + column);
+                            let bias = &self.layer.bias[column..][..kept];
+                            self.end.finish(self.simd, bias, row * layout.outputs() + column, &mut sums);
                         }
                         store(&mut row[column..][..kept], &sums);
                     }
@@ -204,24 +243,32 @@ impl<S: Simd> Rows<'_, S> {
             }
         }
     }
+}
 
-    /// Bias and what follows the layer, on `kept` values of a row from `column` on.
+impl End<'_> {
+    /// Bias and what follows the layer, on as many values as `bias` has, which are at `place` of the result.
     #[inline(always)]
-    fn finish<const VECTORS: usize>(&self, row: usize, column: usize, kept: usize, sums: &mut [f32x16<S>; VECTORS]) {
-        let bias: [f32x16<S>; VECTORS] = load(self.simd, &self.layer.bias[column..][..kept]);
+    pub(crate) fn finish<S: Simd, const VECTORS: usize>(
+        self,
+        simd: S,
+        bias: &[f32],
+        place: usize,
+        sums: &mut [f32x16<S>; VECTORS],
+    ) {
+        let kept = bias.len();
+        let bias: [f32x16<S>; VECTORS] = load(simd, bias);
         for (sum, bias) in sums.iter_mut().zip(bias) {
             *sum += bias;
         }
-        match self.end {
+        match self {
             End::None => {}
             End::Gelu => {
                 for sum in sums {
-                    *sum = function::gelu(self.simd, *sum);
+                    *sum = function::gelu(simd, *sum);
                 }
             }
             End::Add(residual) => {
-                let start = row * self.layer.layout.outputs() + column;
-                let residual: [f32x16<S>; VECTORS] = load(self.simd, &residual[start..][..kept]);
+                let residual: [f32x16<S>; VECTORS] = load(simd, &residual[place..][..kept]);
                 for (sum, residual) in sums.iter_mut().zip(residual) {
                     *sum += residual;
                 }
@@ -232,7 +279,7 @@ impl<S: Simd> Rows<'_, S> {
 
 /// Vectors from a slice; zeros where it ends early.
 #[inline(always)]
-fn load<S: Simd, const VECTORS: usize>(simd: S, values: &[f32]) -> [f32x16<S>; VECTORS] {
+pub(crate) fn load<S: Simd, const VECTORS: usize>(simd: S, values: &[f32]) -> [f32x16<S>; VECTORS] {
     let mut vectors = [f32x16::splat(simd, 0.0); VECTORS];
     for (vector, values) in vectors.iter_mut().zip(values.chunks(LANES)) {
         if values.len() == LANES {
@@ -248,7 +295,7 @@ fn load<S: Simd, const VECTORS: usize>(simd: S, values: &[f32]) -> [f32x16<S>; V
 
 /// Vectors to a slice, as far as it goes.
 #[inline(always)]
-fn store<S: Simd, const VECTORS: usize>(values: &mut [f32], vectors: &[f32x16<S>; VECTORS]) {
+pub(crate) fn store<S: Simd, const VECTORS: usize>(values: &mut [f32], vectors: &[f32x16<S>; VECTORS]) {
     for (values, vector) in values.chunks_mut(LANES).zip(vectors) {
         if values.len() == LANES {
             vector.store_slice(values);

@@ -58,6 +58,61 @@ impl Panels {
     }
 }
 
+/// The same layout for weights of 8 bits: \[panels, groups, WIDTH, GROUP\], with the inputs in groups of [`BytePanels::GROUP`] side by
+/// side, which one instruction multiplies and adds. Missing inputs and outputs are zeros.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BytePanels {
+    inputs: usize,
+    outputs: usize,
+}
+
+impl BytePanels {
+    /// Inputs side by side.
+    pub const GROUP: usize = 4;
+
+    /// Inputs that a layer may have: with more, a sum of products could leave 32 bits.
+    pub const MOST: usize = i32::MAX as usize / (255 * 127);
+
+    /// The layout for a layer of so many inputs and outputs.
+    #[must_use]
+    pub fn new(inputs: usize, outputs: usize) -> Self {
+        Self { inputs, outputs }
+    }
+
+    /// \[panels, groups, WIDTH, GROUP\].
+    #[must_use]
+    pub fn shape(self) -> [usize; 4] {
+        [self.outputs.div_ceil(Panels::WIDTH), self.inputs.div_ceil(Self::GROUP), Panels::WIDTH, Self::GROUP]
+    }
+
+    /// Number of values, zeros at the ends included.
+    #[must_use]
+    pub fn values(self) -> usize {
+        self.shape().iter().product()
+    }
+
+    pub(crate) fn inputs(self) -> usize {
+        self.inputs
+    }
+
+    pub(crate) fn outputs(self) -> usize {
+        self.outputs
+    }
+
+    /// Brings weights \[outputs, inputs\] into this layout.
+    #[must_use]
+    pub fn pack(weight: ArrayView2<'_, i8>) -> Vec<i8> {
+        let layout = Self::new(weight.ncols(), weight.nrows());
+        let [_, groups, width, group] = layout.shape();
+        let mut packed = vec![0; layout.values()];
+        for ((output, input), value) in weight.indexed_iter() {
+            let (panel, column) = (output / width, output % width);
+            packed[((panel * groups + input / group) * width + column) * group + input % group] = *value;
+        }
+        packed
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use ndarray::Array2;
@@ -74,6 +129,18 @@ mod tests {
             let (panel, input, column) = (index / (inputs * width), index / width % inputs, index % width);
             let expected = weight.get((panel * width + column, input)).copied().unwrap_or(0.0);
             assert_eq!(value, expected, "panel {panel}, input {input}, column {column}");
+        }
+    }
+
+    #[test]
+    fn every_byte_has_its_place() {
+        let weight = Array2::from_shape_fn((37, 6), |(output, input)| (6 * output + input) as i8);
+        let packed = BytePanels::pack(weight.view());
+        assert_eq!(BytePanels::new(6, 37).shape(), [2, 2, 32, 4]);
+        for (index, &value) in packed.iter().enumerate() {
+            let (panel, rest) = (index / 256, index % 256);
+            let place = (panel * 32 + rest % 128 / 4, rest / 128 * 4 + rest % 4);
+            assert_eq!(value, weight.get(place).copied().unwrap_or(0), "{place:?}");
         }
     }
 }

@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, missing_docs)]
 
 use ndarray::{Array2, ArrayView2};
-use radzero_kernels::{Attention, End, Kernels, Linear, Panels, Serial, ShapeError, Workers};
+use radzero_kernels::{Attention, BytePanels, End, Kernels, Linear, LinearInt8, Panels, Serial, ShapeError, Workers};
 
 /// Threads that take tasks in turns, from the last to the first.
 struct Threads(usize);
@@ -126,6 +126,80 @@ fn linear_is_its_definition() {
                     assert_eq!(shared, serial, "{} {name}, {workers} workers", kernels.name());
                 }
             }
+        }
+    }
+}
+
+/// A row's levels, the level of zero and the scale.
+fn levels(row: &[f32]) -> (Vec<i32>, i32, f32) {
+    let (least, most) = row.iter().fold((0.0_f32, 0.0_f32), |(least, most), v| (least.min(*v), most.max(*v)));
+    let scale = (most - least) / 255.0;
+    let scale = if scale < f32::MIN_POSITIVE { 1.0 } else { scale };
+    let zero = (-least / scale).round_ties_even();
+    let inverse = 1.0 / scale;
+    let level = |value: &f32| ((value * inverse).round_ties_even() + zero).clamp(0.0, 255.0) as i32;
+    (row.iter().map(level).collect(), zero as i32, scale)
+}
+
+/// A layer of 8 bits, its weights from -127 to 127, with rows of different reach.
+fn bytes(seed: u32, (rows, inputs, outputs): (usize, usize, usize)) -> (Vec<f32>, Array2<i8>) {
+    let reach = |row: usize| [1.0, 1e-3, 300.0, 0.0][row % 4];
+    let x = noise(seed, rows * inputs).iter().enumerate().map(|(i, v)| (v + 0.25) * reach(i / inputs)).collect();
+    let weight = noise(seed + 1, outputs * inputs).iter().map(|v| (v * 127.0) as i8).collect();
+    (x, Array2::from_shape_vec((outputs, inputs), weight).unwrap())
+}
+
+#[test]
+fn linear_of_bytes_is_its_definition() {
+    for (case, (rows, inputs, outputs)) in LAYERS.into_iter().enumerate() {
+        let seed = 1000 + 10 * case as u32;
+        let (x, weight) = bytes(seed, (rows, inputs, outputs));
+        let scales: Vec<f32> = noise(seed + 2, outputs).iter().map(|v| 0.02 + 0.01 * v).collect();
+        let (bias, residual) = (noise(seed + 3, outputs), noise(seed + 4, rows * outputs));
+        let sums: Vec<i32> = weight.rows().into_iter().map(|row| row.iter().map(|w| i32::from(*w)).sum()).collect();
+        let packed = BytePanels::pack(weight.view());
+        let layout = BytePanels::new(inputs, outputs);
+        let layer = LinearInt8 { layout, weight: &packed, scales: &scales, sums: &sums, bias: &bias };
+        let mut expected = Vec::with_capacity(rows * outputs);
+        for row in x.chunks(inputs) {
+            let (levels, zero, scale) = levels(row);
+            for (output, weights) in weight.rows().into_iter().enumerate() {
+                let product: i32 = levels.iter().zip(weights).map(|(l, w)| (l - zero) * i32::from(*w)).sum();
+                expected.push(product as f32 * scales[output] * scale + bias[output]);
+            }
+        }
+        for kernels in kernels().into_iter().filter(|kernels| kernels.multiplies_bytes()) {
+            let run = |workers: &dyn Workers, end| {
+                let mut y = vec![f32::NAN; rows * outputs];
+                kernels.linear_int8(workers, &layer, &x, end, &mut y).unwrap();
+                y
+            };
+            let plain = run(&Serial, End::None);
+            assert_eq!(plain, expected, "{rows} x {inputs} x {outputs}");
+            let sum: Vec<f32> = plain.iter().zip(&residual).map(|(y, r)| y + r).collect();
+            assert_eq!(run(&Serial, End::Add(&residual)), sum);
+            for (found, x) in run(&Serial, End::Gelu).iter().zip(&plain) {
+                assert!((f64::from(*found) - gelu(f64::from(*x))).abs() <= 4e-7 * f64::from(x.abs()).max(1.0), "{x}");
+            }
+            for workers in [2, 3, 16] {
+                assert_eq!(run(&Threads(workers), End::None), plain, "{workers} workers");
+            }
+        }
+    }
+}
+
+#[test]
+fn bytes_do_not_hide_what_is_not_a_number() {
+    let (mut x, weight) = bytes(7, (3, 40, 33));
+    let (packed, layout) = (BytePanels::pack(weight.view()), BytePanels::new(40, 33));
+    let layer = LinearInt8 { layout, weight: &packed, scales: &[1.0; 33], sums: &[0; 33], bias: &[0.0; 33] };
+    for poison in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
+        x[45] = poison;
+        for kernels in kernels().into_iter().filter(|kernels| kernels.multiplies_bytes()) {
+            let mut y = vec![0.0; 3 * 33];
+            kernels.linear_int8(&Serial, &layer, &x, End::None, &mut y).unwrap();
+            let poisoned: Vec<bool> = y.chunks(33).map(|row| row.iter().all(|v| v.is_nan())).collect();
+            assert_eq!(poisoned, [false, true, false], "{poison}");
         }
     }
 }
