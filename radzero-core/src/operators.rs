@@ -9,11 +9,20 @@
 //! | `Linear` | x \[rows, inputs\], weight in the layout of [`Panels`], bias \[outputs\] | x weight^T + bias, \[rows, outputs\] |
 //! | `LinearGelu` | the same | GELU of it, with the error function |
 //! | `LinearAdd` | the same, residual \[rows, outputs\] | the sum of it and the residual |
+//! | `LinearInt8` | x \[rows, inputs\], weight in the layout of [`BytePanels`], scales \[outputs\], sums \[outputs\], bias \[outputs\] | x weight^T + bias with x and weight rounded to 8 bits, \[rows, outputs\] |
+//! | `LinearInt8Gelu` | the same | GELU of it |
+//! | `LinearInt8Add` | the same, residual \[rows, outputs\] | the sum of it and the residual |
 //! | `Attention` | q, k, v \[batch, tokens, width\]; attribute `heads` | softmax(q k^T / sqrt(width / heads)) v by heads, as q |
 //!
-//! All values are 32-bit floats.
+//! All values are 32-bit floats, but for the weights of 8 bits (signed, not -128) and their sums (32-bit integers).
+//!
+//! Inputs of the layers of 8 bits are rounded row by row: of a row from its least value to its greatest, with 0 among them, `scale` is
+//! a 255th (1 where that is not a normal number), `zero` is -least / scale, rounded, and a value's level is value x (1 / scale), rounded,
+//! plus zero, within 0 to 255. All rounding is to the nearest, ties to even. The result is the sum of (level - zero) x weight, which fits
+//! into 32 bits exactly, times the output's factor of `scales`, times `scale`. `sums` are those of each output's weights.
 
-pub use radzero_kernels::Panels;
+use radzero_kernels::Kernels;
+pub use radzero_kernels::{BytePanels, Panels};
 
 /// The operators' domain.
 pub const DOMAIN: &str = "radzero";
@@ -27,13 +36,27 @@ pub enum Operator {
     LinearGelu,
     /// A fully connected layer and a residual sum.
     LinearAdd,
+    /// A fully connected layer of 8 bits.
+    LinearInt8,
+    /// A fully connected layer of 8 bits and GELU.
+    LinearInt8Gelu,
+    /// A fully connected layer of 8 bits and a residual sum.
+    LinearInt8Add,
     /// Attention of all heads.
     Attention,
 }
 
 impl Operator {
     /// All of them.
-    pub const ALL: [Self; 4] = [Self::Linear, Self::LinearGelu, Self::LinearAdd, Self::Attention];
+    pub const ALL: [Self; 7] = [
+        Self::Linear,
+        Self::LinearGelu,
+        Self::LinearAdd,
+        Self::LinearInt8,
+        Self::LinearInt8Gelu,
+        Self::LinearInt8Add,
+        Self::Attention,
+    ];
 
     /// Name of the attribute of `Attention` that holds the number of heads.
     pub const HEADS: &str = "heads";
@@ -45,7 +68,21 @@ impl Operator {
             Self::Linear => "Linear",
             Self::LinearGelu => "LinearGelu",
             Self::LinearAdd => "LinearAdd",
+            Self::LinearInt8 => "LinearInt8",
+            Self::LinearInt8Gelu => "LinearInt8Gelu",
+            Self::LinearInt8Add => "LinearInt8Add",
             Self::Attention => "Attention",
         }
+    }
+
+    /// Whether its weights are of 8 bits.
+    #[must_use]
+    pub fn is_int8(self) -> bool {
+        matches!(self, Self::LinearInt8 | Self::LinearInt8Gelu | Self::LinearInt8Add)
+    }
+
+    /// Whether `kernels` run it; where they do not, its definition is run.
+    pub(crate) fn runs_on(self, kernels: Kernels) -> bool {
+        !self.is_int8() || kernels.multiplies_bytes()
     }
 }

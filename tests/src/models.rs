@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use radzero_core::RadZero;
-use radzero_export::{ExportOptions, PositionConvention, export};
+use radzero_export::{ExportOptions, PositionConvention, Precision, export};
 use tempfile::TempDir;
 
 use crate::golden::{Case, Golden};
@@ -39,6 +39,19 @@ impl Exported {
         change(&mut options);
         export(&options, |_| {}).unwrap_or_else(|error| panic!("{name}: {error}"));
         Self { golden, folder }
+    }
+
+    /// The golden case of this name in 8 bits, calibrated on golden images.
+    #[must_use]
+    pub fn int8(name: &str) -> Self {
+        let images = TempDir::new().unwrap();
+        for image in ["gray8.png", "rgb8.png", "tall.png", "wide.png"] {
+            std::fs::copy(golden_path(format!("images/{image}")), images.path().join(image)).unwrap();
+        }
+        Self::case_with(name, |options| {
+            options.precision = Precision::Int8;
+            options.calibration = Some(images.path().to_owned());
+        })
     }
 
     /// The model directory.

@@ -13,18 +13,6 @@ use radzero_export::{ExportOptions, Target, export};
 use radzero_tests::golden_path;
 use radzero_tests::models::Exported;
 
-/// The golden case `name` in 8 bits, calibrated on golden images.
-fn int8(name: &str) -> Exported {
-    let images = tempfile::tempdir().unwrap();
-    for image in ["gray8.png", "rgb8.png", "tall.png", "wide.png"] {
-        fs::copy(golden_path(format!("images/{image}")), images.path().join(image)).unwrap();
-    }
-    Exported::case_with(name, |options| {
-        options.precision = Precision::Int8;
-        options.calibration = Some(images.path().to_owned());
-    })
-}
-
 fn radiographs() -> Vec<Radiograph> {
     ["gray8.png", "rgba8.png", "square70.png"]
         .map(|image| Radiograph::open(golden_path(format!("images/{image}"))).unwrap())
@@ -39,7 +27,7 @@ fn relative(found: ArrayView2<'_, f32>, exact: ArrayView2<'_, f32>) -> f32 {
 
 #[test]
 fn eight_bits_stay_close_and_are_not_the_same() {
-    let (exact, exported) = (Exported::case("base"), int8("base"));
+    let (exact, exported) = (Exported::case("base"), Exported::int8("base"));
     let (exact, model) = (exact.open(), exported.open());
     for radiograph in radiographs() {
         let (found, exact) = (model.encode_image(&radiograph).unwrap(), exact.encode_image(&radiograph).unwrap());
@@ -52,7 +40,7 @@ fn eight_bits_stay_close_and_are_not_the_same() {
 
 #[test]
 fn eight_bit_results_do_not_depend_on_the_batch() {
-    let exported = int8("base");
+    let exported = Exported::int8("base");
     let model = exported.open();
     let radiographs = radiographs();
     let together = model.encode_images(&radiographs).unwrap();
@@ -63,7 +51,7 @@ fn eight_bit_results_do_not_depend_on_the_batch() {
 
 #[test]
 fn eight_bit_layers_are_recorded_with_their_errors() {
-    let exported = int8("switches_cos");
+    let exported = Exported::int8("switches_cos");
     let model = exported.open();
     let manifest = model.manifest();
     let dimensions = &manifest.dimensions;
@@ -81,7 +69,10 @@ fn eight_bit_layers_are_recorded_with_their_errors() {
     let int8 = |name: &str| record.layers[name].precision == Precision::Int8;
     let expected: usize =
         record.layers.keys().filter(|name| int8(name)).map(|name| if name.ends_with("norm1") { 3 } else { 1 }).sum();
-    assert_eq!(operators.get("DynamicQuantizeMatMul").copied().unwrap_or(0), expected, "{operators:?}");
+    // On a processor without kernels for them it holds the definitions.
+    let found = if model.kernels() == Some("avx512") { "LinearInt8" } else { "MatMulInteger" };
+    let found: usize = operators.iter().filter(|(name, _)| name.starts_with(found)).map(|(_, count)| count).sum();
+    assert_eq!(found, expected, "{operators:?}");
 }
 
 /// Runs an image graph as it is, as no device of this machine may.

@@ -12,7 +12,6 @@ use ndarray::Array3;
 use super::ordered::Ordered;
 use super::{EncodedImage, RadZero};
 use crate::error::Result;
-use crate::manifest::Precision;
 use crate::radiograph::Radiograph;
 use crate::runtime::{Cancellation, Device};
 
@@ -94,9 +93,8 @@ impl RadZero {
         I: IntoIterator<Item = S, IntoIter: Send + 'scope>,
         S: Send + 'scope,
     {
-        let batch = match (self.device, self.manifest().precision) {
-            (_, Precision::Int8) => 1,
-            (Device::Cuda(_) | Device::TensorRt(_), _) => GPU_BATCH,
+        let batch = match self.device {
+            Device::Cuda(_) | Device::TensorRt(_) => GPU_BATCH,
             // On a CPU nothing is gained.
             _ => 1,
         };

@@ -22,7 +22,7 @@ pub use self::builder::RadZeroBuilder;
 pub use self::encoded::{Comparison, EncodedImage, EncodedPrompt, Provenance};
 pub use self::self_test::SelfTestReport;
 use crate::error::{Error, ErrorKind, Result};
-use crate::manifest::{Manifest, ModelDirectory, Precision};
+use crate::manifest::{Manifest, ModelDirectory};
 use crate::pixels::Geometry;
 use crate::prompt::Tokenizer;
 use crate::radiograph::Radiograph;
@@ -145,8 +145,7 @@ impl RadZero {
 
     /// Encodes radiographs in one run of the image graph. The results stand in the order of the radiographs.
     ///
-    /// The batch is as large as the slice: memory grows with it, by about 60 MB an image at full size. (8-bit graphs run
-    /// image by image: they share one scale a run, and an image's result must not depend on its neighbours.)
+    /// The batch is as large as the slice: memory grows with it, by about 60 MB an image at full size.
     ///
     /// # Errors
     /// [`ErrorKind::Inference`] if the graph fails.
@@ -163,14 +162,12 @@ impl RadZero {
         radiographs: &[Radiograph],
         cancellation: &Cancellation,
     ) -> Result<Vec<EncodedImage>> {
-        let most = if self.manifest().precision == Precision::Int8 { 1 } else { radiographs.len().max(1) };
-        let mut encoded = Vec::with_capacity(radiographs.len());
-        for batch in radiographs.chunks(most) {
-            let pixels: Vec<Array3<u8>> = batch.iter().map(|radiograph| self.pixels(radiograph)).collect();
-            let tokens = self.run_images(&pixels, cancellation)?;
-            encoded.extend(batch.iter().zip(tokens.outer_iter()).map(|(one, tokens)| self.encoded(one, tokens)));
+        if radiographs.is_empty() {
+            return Ok(Vec::new());
         }
-        Ok(encoded)
+        let pixels: Vec<Array3<u8>> = radiographs.iter().map(|radiograph| self.pixels(radiograph)).collect();
+        let tokens = self.run_images(&pixels, cancellation)?;
+        Ok(radiographs.iter().zip(tokens.outer_iter()).map(|(one, tokens)| self.encoded(one, tokens)).collect())
     }
 
     fn encoded(&self, radiograph: &Radiograph, tokens: ArrayView2<'_, f32>) -> EncodedImage {

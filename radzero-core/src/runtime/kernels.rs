@@ -7,16 +7,22 @@ use std::sync::{Mutex, PoisonError};
 use ort::operator::{
     ComputeContext, Kernel, KernelContext, Operator as OrtOperator, OperatorDomain, OperatorInput, OperatorOutput,
 };
-use ort::value::{DynValue, TensorElementType, TensorValueType};
-use radzero_kernels::{Attention, End, Kernels, Linear, Panels, ShapeError, Workers};
+
+use ort::value::{
+    DynValue, DynValueTypeMarker, PrimitiveTensorElementType, TensorElementType, TensorValueType, ValueRef,
+};
+use radzero_kernels::{Attention, BytePanels, End, Kernels, Linear, LinearInt8, Panels, ShapeError, Workers};
 
 use crate::operators::{DOMAIN, Operator};
 
 /// The operators' domain, for a session with so many threads.
 pub(super) fn domain(kernels: Kernels, threads: NonZeroUsize) -> ort::Result<OperatorDomain> {
-    Operator::ALL.into_iter().try_fold(OperatorDomain::new(DOMAIN)?, |domain, operator| {
-        domain.add(Registered { operator, kernels, threads })
-    })
+    Operator::ALL
+        .into_iter()
+        .filter(|operator| operator.runs_on(kernels))
+        .try_fold(OperatorDomain::new(DOMAIN)?, |domain, operator| {
+            domain.add(Registered { operator, kernels, threads })
+        })
 }
 
 /// Opens a session that has the domain, one at a time until the first is open.
@@ -51,11 +57,14 @@ impl OrtOperator for Registered {
     }
 
     fn inputs(&self) -> impl IntoIterator<Item = OperatorInput> {
-        let count = match self.operator {
-            Operator::Linear | Operator::LinearGelu | Operator::Attention => 3,
-            Operator::LinearAdd => 4,
+        use TensorElementType::{Float32, Int8, Int32};
+        let types: &[TensorElementType] = match self.operator {
+            Operator::Linear | Operator::LinearGelu | Operator::Attention => &[Float32; 3],
+            Operator::LinearAdd => &[Float32; 4],
+            Operator::LinearInt8 | Operator::LinearInt8Gelu => &[Float32, Int8, Float32, Int32, Float32],
+            Operator::LinearInt8Add => &[Float32, Int8, Float32, Int32, Float32, Float32],
         };
-        (0..count).map(|_| OperatorInput::required(TensorElementType::Float32))
+        types.iter().map(|element| OperatorInput::required(*element))
     }
 
     fn outputs(&self) -> impl IntoIterator<Item = OperatorOutput> {
@@ -68,12 +77,18 @@ impl OrtOperator for Registered {
                 Some(Ok(heads)) if heads > 0 => heads,
                 other => return Err(refused(self.operator, format!("a number of heads expected, {other:?} found"))),
             },
-            _ => {
-                let weight = context.constant_input::<TensorValueType<f32>>(1)?;
-                let width = weight.shape().last().copied();
-                if width != Some(Panels::WIDTH as i64) {
-                    let problem = format!("weights in panels of {} expected, {width:?} found", Panels::WIDTH);
-                    return Err(refused(self.operator, problem));
+            operator => {
+                let (found, expected): (_, &[usize]) = if operator.is_int8() {
+                    let weight = context.constant_input::<TensorValueType<i8>>(1)?;
+                    (extents(weight.shape()), &[Panels::WIDTH, BytePanels::GROUP])
+                } else {
+                    (extents(context.constant_input::<TensorValueType<f32>>(1)?.shape()), &[Panels::WIDTH])
+                };
+                if !found.ends_with(expected) {
+                    return Err(refused(
+                        operator,
+                        format!("weights in panels of {expected:?} expected, {found:?} found"),
+                    ));
                 }
                 0
             }
@@ -95,31 +110,37 @@ impl Kernel for Node {
         let inputs = (0..context.num_inputs()?)
             .map(|index| context.input(index)?.ok_or_else(|| refused(operator, format!("input {index} is missing"))))
             .collect::<ort::Result<Vec<_>>>()?;
-        let inputs = inputs.iter().map(tensor).collect::<ort::Result<Vec<_>>>()?;
+        let inputs = Inputs { operator, values: &inputs };
         let pool = Pool { context, threads, failure: RefCell::new(None) };
-        let wrong_rank =
-            |shape: &[usize]| refused(operator, format!("inputs of another rank expected, {shape:?} found"));
-        let computed = match (operator, inputs.as_slice()) {
-            (Operator::Attention, [(shape, q), (_, k), (_, v)]) => {
-                let &[images, tokens, all] = shape.as_slice() else { return Err(wrong_rank(shape)) };
-                let heads = self.heads;
-                if all % heads != 0 {
-                    return Err(refused(operator, format!("a width of {heads} heads expected, {all} found")));
-                }
-                let shape = Attention { images, tokens, heads, width: all / heads };
-                output(context, &[images, tokens, all], |y| kernels.attention(&pool, shape, [q, k, v], y))?
+        let computed = if operator == Operator::Attention {
+            let [(shape, q), (_, k), (_, v)] = [inputs.tensor(0)?, inputs.tensor(1)?, inputs.tensor(2)?];
+            let &[images, tokens, all] = shape.as_slice() else { return Err(inputs.wrong_rank(&shape)) };
+            let heads = self.heads;
+            if all % heads != 0 {
+                return Err(refused(operator, format!("a width of {heads} heads expected, {all} found")));
             }
-            (_, [(shape, x), (_, weight), (_, bias), rest @ ..]) => {
-                let &[rows, columns] = shape.as_slice() else { return Err(wrong_rank(shape)) };
+            let shape = Attention { images, tokens, heads, width: all / heads };
+            output(context, &[images, tokens, all], |y| kernels.attention(&pool, shape, [q, k, v], y))?
+        } else {
+            let (shape, x) = inputs.tensor(0)?;
+            let &[rows, columns] = shape.as_slice() else { return Err(inputs.wrong_rank(&shape)) };
+            let end = match operator {
+                Operator::LinearGelu | Operator::LinearInt8Gelu => End::Gelu,
+                Operator::LinearAdd => End::Add(inputs.tensor(3)?.1),
+                Operator::LinearInt8Add => End::Add(inputs.tensor(5)?.1),
+                _ => End::None,
+            };
+            if operator.is_int8() {
+                let (weight, scales) = (inputs.tensor(1)?.1, inputs.tensor(2)?.1);
+                let (sums, bias) = (inputs.tensor(3)?.1, inputs.tensor(4)?.1);
+                let layout = BytePanels::new(columns, bias.len());
+                let layer = LinearInt8 { layout, weight, scales, sums, bias };
+                output(context, &[rows, bias.len()], |y| kernels.linear_int8(&pool, &layer, x, end, y))?
+            } else {
+                let (weight, bias) = (inputs.tensor(1)?.1, inputs.tensor(2)?.1);
                 let layer = Linear { layout: Panels::new(columns, bias.len()), weight, bias };
-                let end = match (operator, rest) {
-                    (Operator::LinearGelu, _) => End::Gelu,
-                    (_, [(_, residual)]) => End::Add(residual),
-                    _ => End::None,
-                };
                 output(context, &[rows, bias.len()], |y| kernels.linear(&pool, &layer, x, end, y))?
             }
-            (_, inputs) => return Err(refused(operator, format!("{} inputs found", inputs.len()))),
         };
         computed.map_err(|error| refused(operator, error.to_string()))?;
         pool.failure.into_inner().map_or(Ok(()), Err)
@@ -145,14 +166,29 @@ impl Workers for Pool<'_> {
     }
 }
 
-/// Shape and values of an input.
-fn tensor<'a>(
-    value: &'a ort::value::ValueRef<'_, ort::value::DynValueTypeMarker>,
-) -> ort::Result<(Vec<usize>, &'a [f32])> {
-    let value: &DynValue = value;
-    let (shape, values) = value.try_extract_tensor::<f32>()?;
-    // ONNX Runtime's tensors have no negative extents.
-    Ok((shape.iter().map(|extent| usize::try_from(*extent).unwrap_or(0)).collect(), values))
+/// What a node is given.
+struct Inputs<'a> {
+    operator: Operator,
+    values: &'a [ValueRef<'a, DynValueTypeMarker>],
+}
+
+impl<'a> Inputs<'a> {
+    /// Shape and values of an input.
+    fn tensor<T: PrimitiveTensorElementType>(&self, index: usize) -> ort::Result<(Vec<usize>, &'a [T])> {
+        let missing = || refused(self.operator, format!("input {index} is missing"));
+        let value: &DynValue = self.values.get(index).ok_or_else(missing)?;
+        let (shape, values) = value.try_extract_tensor::<T>()?;
+        Ok((extents(shape), values))
+    }
+
+    fn wrong_rank(&self, shape: &[usize]) -> ort::Error {
+        refused(self.operator, format!("inputs of another rank expected, {shape:?} found"))
+    }
+}
+
+/// ONNX Runtime's tensors have no negative extents.
+fn extents(shape: &[i64]) -> Vec<usize> {
+    shape.iter().map(|extent| usize::try_from(*extent).unwrap_or(0)).collect()
 }
 
 /// Lets `compute` fill the node's only output.

@@ -16,7 +16,7 @@ pub(super) const RECORD_KEY: &str = "session.record_ep_graph_assignment_info";
 
 /// Operators in which the time goes. With any of these on the CPU, a model opened for a GPU would be a CPU model in disguise.
 const HEAVY: [&str; 8] =
-    ["Conv", "Gemm", "MatMul", "DynamicQuantizeMatMul", "MultiHeadAttention", "Softmax", "LayerNormalization", "Gelu"];
+    ["Conv", "Gemm", "MatMul", "MatMulInteger", "MultiHeadAttention", "Softmax", "LayerNormalization", "Gelu"];
 
 /// Which execution provider runs how many nodes of a graph, by operator: from the session, not from what was asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]

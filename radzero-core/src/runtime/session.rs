@@ -15,7 +15,7 @@ use radzero_kernels::Kernels;
 use super::queue::Queue;
 use super::{Cancellation, Device, Placement, Runtime, kernels, placement, providers};
 use crate::error::{Error, ErrorKind, Result};
-use crate::manifest::{self, Dimension, Element, Graph, ModelDirectory, Precision, Tensor};
+use crate::manifest::{self, Dimension, Element, Graph, ModelDirectory, Tensor};
 
 /// A host's own change to the session options.
 pub(crate) type Configure = Arc<dyn Fn(SessionBuilder) -> ort::Result<SessionBuilder> + Send + Sync>;
@@ -50,7 +50,7 @@ struct Shared {
 impl Shared {
     fn open(runtime: &Runtime, directory: &ModelDirectory, graph: &Graph, options: &SessionOptions) -> Result<Self> {
         let path = directory.file(&graph.file);
-        let mut builder = configured(runtime, directory.manifest().precision, options).map_err(|error| {
+        let mut builder = configured(runtime, options).map_err(|error| {
             Error::new(ErrorKind::Runtime, format!("cannot prepare a session for {}", path.display()))
                 .with_source(error)
         })?;
@@ -106,16 +106,16 @@ impl Shared {
     }
 }
 
-fn configured(runtime: &Runtime, precision: Precision, options: &SessionOptions) -> ort::Result<SessionBuilder> {
+fn configured(runtime: &Runtime, options: &SessionOptions) -> ort::Result<SessionBuilder> {
     let spinning = options.device != Device::Cpu;
     Ok(Session::builder(runtime.environment())?
         .with_no_environment_execution_providers()?
         .with_intra_threads(options.threads.get())?
         // Resampling, similarity and maps use the same cores between runs: idle workers must not burn them.
         .with_intra_op_spinning(spinning)?
-        // Weights stay mapped from the file: a start ten times as fast and half the memory, for 2 to 5 % of a run. Those of
-        // 8 bits are small, and would cost 13 %.
-        .with_prepacking(precision == Precision::Int8)?
+        // Weights stay mapped from the file: a start ten times as fast and half the memory, for 2 to 5 % of a run, and
+        // those of the own operators lie as their kernels need them.
+        .with_prepacking(false)?
         .with_config_entry(placement::RECORD_KEY, "1")?)
 }
 

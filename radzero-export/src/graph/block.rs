@@ -4,6 +4,7 @@
 //! precision is about.
 
 use ndarray::Array1;
+use radzero_core::operators::{BytePanels, Operator};
 
 use super::layers::{self, Attention, End, attention, follow, in_order, layer_norm_with, linear, to_half, to_single};
 use crate::checkpoint::{Stack, Weights};
@@ -132,18 +133,18 @@ impl Block<'_> {
         dense: Dense,
         (site, end): (Site, End<'_>),
     ) -> Result<Value, ExportError> {
-        let sum = if let Some(decision) = self.decision(site) {
+        if let Some(decision) = self.decision(site) {
             let dense = match decision.smoothing() {
                 Some(scale) => dense.scale_inputs(scale),
                 None => dense,
             };
-            int8(graph, name, input, dense)?
-        } else if self.half() {
-            half(graph, name, input, dense, matches!(end, End::Add(..)))?
-        } else {
-            return layers::dense(graph, name, input, dense, end);
-        };
-        Ok(follow(graph, sum, end))
+            return int8(graph, name, input, dense, end);
+        }
+        if self.half() {
+            let sum = half(graph, name, input, dense, matches!(end, End::Add(..)))?;
+            return Ok(follow(graph, sum, end));
+        }
+        layers::dense(graph, name, input, dense, end)
     }
 
     fn decision(&self, site: Site) -> Option<&Decision> {
@@ -178,18 +179,33 @@ fn half(
     Ok(if sum_follows { to_single(graph, &format!("{name}.single"), &result) } else { result })
 }
 
-/// A layer of 8-bit integers: inputs get one scale a run, weights have one an output.
-fn int8(graph: &mut GraphBuilder<'_>, name: &str, input: &Value, dense: Dense) -> Result<Value, ExportError> {
+/// A layer of 8-bit integers and what follows it: inputs get one scale a row at each run, weights have one an output.
+fn int8(
+    graph: &mut GraphBuilder<'_>,
+    name: &str,
+    input: &Value,
+    dense: Dense,
+    end: End<'_>,
+) -> Result<Value, ExportError> {
     let (levels, scales) = quantize_rows(&dense.weight);
-    // The operator takes weights as [input, output].
-    let shape = [levels.ncols(), levels.nrows()];
-    let levels: Vec<i8> = levels.t().iter().copied().collect();
-    let weight = graph.bytes(&format!("{name}.weight"), &shape, &levels)?;
-    let scales = graph.constant(&format!("{name}.scales"), &[shape[1]], &scales.to_vec())?;
-    let bias =
-        dense.bias.map(|bias| graph.constant(&format!("{name}.bias"), &[shape[1]], &bias.to_vec())).transpose()?;
-    let inputs = [Some(input), Some(&weight), Some(&scales), None, bias.as_ref()];
-    Ok(graph.contrib("DynamicQuantizeMatMul", name, &inputs, Attributes::none()))
+    let (outputs, inputs) = levels.dim();
+    let sums: Vec<i32> = levels.rows().into_iter().map(|row| row.iter().map(|level| i32::from(*level)).sum()).collect();
+    let packed = BytePanels::pack(levels.view());
+    let weight = graph.bytes(&format!("{name}.weight"), &BytePanels::new(inputs, outputs).shape(), &packed)?;
+    let scales = graph.constant(&format!("{name}.scales"), &[outputs], &scales.to_vec())?;
+    let sums = graph.words(&format!("{name}.sums"), &sums)?;
+    let bias = dense.bias.map_or_else(|| vec![0.0; outputs], |bias| bias.to_vec());
+    let bias = graph.constant(&format!("{name}.bias"), &[outputs], &bias)?;
+    let mut values = vec![input, &weight, &scales, &sums, &bias];
+    let operator = match end {
+        End::None => Operator::LinearInt8,
+        End::Gelu(_) => Operator::LinearInt8Gelu,
+        End::Add(_, rows) => {
+            values.push(rows);
+            Operator::LinearInt8Add
+        }
+    };
+    Ok(graph.own(operator, name, &values, Attributes::none()))
 }
 
 fn inverse(scale: &Array1<f32>) -> Vec<f32> {

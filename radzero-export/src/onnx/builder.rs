@@ -114,6 +114,12 @@ impl<'a> GraphBuilder<'a> {
         self.computed(name, DataType::Int8, shape, bytes, values.len())
     }
 
+    /// A constant of 32-bit integers.
+    pub(crate) fn words(&mut self, name: &str, values: &[i32]) -> Result<Value, ExportError> {
+        let bytes = values.iter().flat_map(|value| value.to_le_bytes()).collect();
+        self.computed(name, DataType::Int32, &[values.len()], bytes, values.len())
+    }
+
     fn computed(
         &mut self,
         name: &str,

@@ -6,58 +6,119 @@
 use radzero_core::operators::{DOMAIN, Operator};
 
 use super::builder::{Attributes, CONTRIB, OPSET, attribute, opset};
-use super::proto::{AttributeProto, AttributeType, FunctionProto, NodeProto};
+use super::proto::{AttributeProto, AttributeType, DataType, FunctionProto, NodeProto};
 
 /// The definition of an operator.
 pub(super) fn definition(operator: Operator) -> FunctionProto {
-    let (inputs, attributes, node) = match operator {
-        Operator::Linear => (&["x", "weight", "bias"][..], &[][..], linear("y", Vec::new())),
-        Operator::LinearGelu => {
-            let end = node("", "Gelu", &["sum"], "y", Attributes::none());
-            (&["x", "weight", "bias"][..], &[][..], linear("sum", vec![end]))
+    let layer: &[&str] =
+        if operator.is_int8() { &["x", "weight", "scales", "sums", "bias"] } else { &["x", "weight", "bias"] };
+    let (inputs, nodes) = match operator {
+        Operator::Linear => (layer.to_vec(), linear("y")),
+        Operator::LinearInt8 => (layer.to_vec(), int8("y")),
+        Operator::LinearGelu | Operator::LinearInt8Gelu => {
+            let mut nodes = if operator.is_int8() { int8("sum") } else { linear("sum") };
+            nodes.push(node("", "Gelu", &["sum"], "y", Attributes::none()));
+            (layer.to_vec(), nodes)
         }
-        Operator::LinearAdd => {
-            let end = node("", "Add", &["residual", "sum"], "y", Attributes::none());
-            (&["x", "weight", "bias", "residual"][..], &[][..], linear("sum", vec![end]))
+        Operator::LinearAdd | Operator::LinearInt8Add => {
+            let mut nodes = if operator.is_int8() { int8("sum") } else { linear("sum") };
+            nodes.push(node("", "Add", &["residual", "sum"], "y", Attributes::none()));
+            ([layer, &["residual"]].concat(), nodes)
         }
         Operator::Attention => {
             let heads = AttributeProto {
                 ref_attr_name: Some(Operator::HEADS.into()),
                 ..attribute("num_heads", AttributeType::Int)
             };
-            let inputs = &["q", "k", "v"][..];
-            let attention = node(CONTRIB, "MultiHeadAttention", inputs, "y", Attributes(vec![heads]));
-            (inputs, &[Operator::HEADS][..], vec![attention])
+            let inputs = ["q", "k", "v"];
+            let attention = node(CONTRIB, "MultiHeadAttention", &inputs, "y", Attributes(vec![heads]));
+            (inputs.to_vec(), vec![attention])
         }
     };
+    let attributes: &[&str] = if operator == Operator::Attention { &[Operator::HEADS] } else { &[] };
     let owned = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
     FunctionProto {
         name: Some(operator.name().into()),
         domain: Some(DOMAIN.into()),
-        input: owned(inputs),
+        input: owned(&inputs),
         output: owned(&["y"]),
         attribute: owned(attributes),
-        node,
+        node: nodes,
         opset_import: vec![opset("", i64::from(OPSET)), opset(CONTRIB, 1)],
     }
 }
 
 /// `x` times the weights \[panels, inputs, width\], plus bias; the weights are put back into \[inputs, outputs\] first, the
 /// zeros behind the last output cut off.
-fn linear(result: &str, end: Vec<NodeProto>) -> Vec<NodeProto> {
+fn linear(result: &str) -> Vec<NodeProto> {
     let none = Attributes::none;
-    let mut nodes = vec![
+    vec![
         node("", "Transpose", &["weight"], "by_input", none().integers("perm", &[1, 0, 2])),
-        node("", "Constant", &[], "shape", none().integers("value_ints", &[0, -1])),
+        integers("shape", &[0, -1]),
         node("", "Reshape", &["by_input", "shape"], "padded", none()),
-        node("", "Constant", &[], "first", none().integers("value_ints", &[0])),
+        integers("first", &[0]),
         node("", "Shape", &["bias"], "outputs", none()),
-        node("", "Constant", &[], "axis", none().integers("value_ints", &[1])),
+        integers("axis", &[1]),
         node("", "Slice", &["padded", "first", "outputs", "axis"], "columns", none()),
         node("", "Gemm", &["x", "columns", "bias"], result, none()),
-    ];
-    nodes.extend(end);
-    nodes
+    ]
+}
+
+/// The same with weights of 8 bits, \[panels, groups, width, group\]; see [`radzero_core::operators`] for what happens to `x`.
+fn int8(result: &str) -> Vec<NodeProto> {
+    let none = Attributes::none;
+    let plain = |operator, inputs: &[&str], output| node("", operator, inputs, output, none());
+    vec![
+        // The reach of each row.
+        integers("axis", &[1]),
+        float("nothing", 0.0),
+        float("levels", 255.0),
+        float("one", 1.0),
+        float("smallest", f32::MIN_POSITIVE),
+        plain("ReduceMin", &["x", "axis"], "row_least"),
+        plain("Min", &["row_least", "nothing"], "least"),
+        plain("ReduceMax", &["x", "axis"], "row_most"),
+        plain("Max", &["row_most", "nothing"], "most"),
+        plain("Sub", &["most", "least"], "range"),
+        plain("Div", &["range", "levels"], "step"),
+        plain("Less", &["step", "smallest"], "tiny"),
+        plain("Where", &["tiny", "one", "step"], "scale"),
+        plain("Neg", &["least"], "below"),
+        plain("Div", &["below", "scale"], "exact_zero"),
+        plain("Round", &["exact_zero"], "zero"),
+        // Its levels.
+        plain("Div", &["one", "scale"], "inverse"),
+        plain("Mul", &["x", "inverse"], "steps"),
+        plain("Round", &["steps"], "whole_steps"),
+        plain("Add", &["whole_steps", "zero"], "from_zero"),
+        plain("Clip", &["from_zero", "nothing", "levels"], "within"),
+        node("", "Cast", &["within"], "bytes", Attributes::to(DataType::Uint8)),
+        // The weights as [inputs, outputs], what fills them up cut off.
+        node("", "Transpose", &["weight"], "by_input", none().integers("perm", &[1, 3, 0, 2])),
+        node("", "Flatten", &["by_input"], "padded", none().integer("axis", 2)),
+        node("", "Shape", &["x"], "inputs", none().integer("start", 1).integer("end", 2)),
+        plain("Shape", &["bias"], "outputs"),
+        node("", "Concat", &["inputs", "outputs"], "extents", none().integer("axis", 0)),
+        integers("first", &[0, 0]),
+        plain("Slice", &["padded", "first", "extents"], "columns"),
+        // Sums of products without what the level of zero adds to them, which is exact, and back to floats.
+        plain("MatMulInteger", &["bytes", "columns"], "products"),
+        node("", "Cast", &["zero"], "whole_zero", Attributes::to(DataType::Int32)),
+        plain("Mul", &["whole_zero", "sums"], "added"),
+        plain("Sub", &["products", "added"], "exact"),
+        node("", "Cast", &["exact"], "value", Attributes::to(DataType::Float)),
+        plain("Mul", &["value", "scales"], "by_output"),
+        plain("Mul", &["by_output", "scale"], "by_row"),
+        plain("Add", &["by_row", "bias"], result),
+    ]
+}
+
+fn integers(name: &str, values: &[i64]) -> NodeProto {
+    node("", "Constant", &[], name, Attributes::none().integers("value_ints", values))
+}
+
+fn float(name: &str, value: f32) -> NodeProto {
+    node("", "Constant", &[], name, Attributes::none().float("value_float", value))
 }
 
 fn node(domain: &str, operator: &str, inputs: &[&str], output: &str, attributes: Attributes) -> NodeProto {

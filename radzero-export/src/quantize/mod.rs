@@ -1,7 +1,7 @@
 //! 8-bit layers: which, and with what smoothing, decided by their measured error on calibration images.
 //!
 //! 1. `observe`: the reference implementation runs over the images, and the inputs of every layer are looked at.
-//! 2. `simulate`: each layer is computed with 8-bit inputs and weights, as ONNX Runtime will, with several strengths of
+//! 2. `simulate`: each layer is computed with 8-bit inputs and weights, as the runtime will, with several strengths of
 //!    smoothing, and compared with the exact product.
 //! 3. The best is taken; a layer whose error stays too large remains in 32 bits.
 //!

@@ -1,6 +1,6 @@
-//! Layers with 8-bit inputs and weights, computed as ONNX Runtime's `DynamicQuantizeMatMul` does, and their error.
+//! Layers with 8-bit inputs and weights, computed as the operator `LinearInt8` does, and their error.
 
-use ndarray::{Array1, Array2, Axis, s};
+use ndarray::{Array1, Array2, ArrayView2, Axis, s};
 
 use crate::dense::Dense;
 
@@ -60,7 +60,7 @@ impl Candidate {
         };
         let step = values.nrows().div_ceil(ROWS).max(1);
         let exact_inputs = values.slice(s![..;step, ..]);
-        let inputs = Activations::of(&smoothed).round(&smoothed.slice(s![..;step, ..]).to_owned());
+        let inputs = round_rows(smoothed.slice(s![..;step, ..]));
         for layer in layers {
             let exact = exact_inputs.dot(&layer.weight.t());
             let layer = match &self.smoothing {
@@ -76,27 +76,21 @@ impl Candidate {
     }
 }
 
-/// The 8-bit range of inputs: one for the whole matrix, chosen at each run.
-struct Activations {
-    scale: f32,
-    zero: f32,
-}
-
-impl Activations {
-    fn of(values: &Array2<f32>) -> Self {
+/// Each row of inputs rounded to its 256 levels.
+fn round_rows(values: ArrayView2<'_, f32>) -> Array2<f32> {
+    let mut rounded = values.to_owned();
+    for mut row in rounded.rows_mut() {
         let (least, most) =
-            values.iter().fold((0.0_f32, 0.0_f32), |(least, most), &value| (least.min(value), most.max(value)));
+            row.iter().fold((0.0_f32, 0.0_f32), |(least, most), &value| (least.min(value), most.max(value)));
         let scale = (most - least) / 255.0;
-        let scale = if scale > 0.0 { scale } else { 1.0 };
-        Self { scale, zero: (-least / scale).round_ties_even() }
+        let scale = if scale < f32::MIN_POSITIVE { 1.0 } else { scale };
+        let zero = (-least / scale).round_ties_even();
+        row.mapv_inplace(|value| {
+            let level = ((value * (1.0 / scale)).round_ties_even() + zero).clamp(0.0, 255.0);
+            (level - zero) * scale
+        });
     }
-
-    fn round(&self, values: &Array2<f32>) -> Array2<f32> {
-        values.map(|value| {
-            let level = ((value / self.scale).round_ties_even() + self.zero).clamp(0.0, 255.0);
-            (level - self.zero) * self.scale
-        })
-    }
+    rounded
 }
 
 /// Each row of weights as signed bytes and the factor that turns them back.
@@ -130,7 +124,7 @@ mod tests {
     #[test]
     fn inputs_are_rounded_to_256_levels_with_zero_among_them() {
         let values = array![[-1.0, 0.0, 0.3, 4.1]];
-        let rounded = Activations::of(&values).round(&values);
+        let rounded = round_rows(values.view());
         let step = 5.1 / 255.0;
         assert_eq!(rounded[[0, 1]], 0.0);
         for (rounded, value) in rounded.iter().zip(&values) {
@@ -138,7 +132,14 @@ mod tests {
         }
         // Positive inputs alone use all levels, too.
         let values = array![[2.0, 2.5]];
-        assert!((Activations::of(&values).round(&values)[[0, 0]] - 2.0).abs() <= 2.5 / 510.0);
+        assert!((round_rows(values.view())[[0, 0]] - 2.0).abs() <= 2.5 / 510.0);
+    }
+
+    #[test]
+    fn a_row_is_rounded_without_the_others() {
+        let values = array![[0.0, 1e-3, -1e-3], [0.0, 500.0, 100.0]];
+        let rounded = round_rows(values.view());
+        assert!((rounded[[0, 1]] - 1e-3).abs() <= 2e-3 / 510.0, "{rounded}");
     }
 
     #[test]
