@@ -13,6 +13,7 @@
 //! | `LinearInt8Gelu` | the same | GELU of it |
 //! | `LinearInt8Add` | the same, residual \[rows, outputs\] | the sum of it and the residual |
 //! | `Attention` | q, k, v \[batch, tokens, width\]; attribute `heads` | softmax(q k^T / sqrt(width / heads)) v by heads, as q |
+//! | `AttentionInt16` | the same, width / heads at most 128 | the same, queries and keys rounded |
 //!
 //! All values are 32-bit floats, but for the weights of 8 bits (signed, not -128) and their sums (32-bit integers).
 //!
@@ -20,9 +21,12 @@
 //! a 255th (1 where that is not a normal number), `zero` is -least / scale, rounded, and a value's level is value x (1 / scale), rounded,
 //! plus zero, within 0 to 255. All rounding is to the nearest, ties to even. The result is the sum of (level - zero) x weight, which fits
 //! into 32 bits exactly, times the output's factor of `scales`, times `scale`. `sums` are those of each output's weights.
+//!
+//! Queries and keys of `AttentionInt16` are rounded by token and head: a level is a 4095th of the greatest absolute value (1 where that is
+//! not a normal number), and a value's level is value x (1 / level), rounded.
 
 use radzero_kernels::Kernels;
-pub use radzero_kernels::{BytePanels, Panels};
+pub use radzero_kernels::{Attention, BytePanels, Panels};
 
 /// The operators' domain.
 pub const DOMAIN: &str = "radzero";
@@ -44,11 +48,13 @@ pub enum Operator {
     LinearInt8Add,
     /// Attention of all heads.
     Attention,
+    /// Attention of all heads, its scores products of 16-bit integers.
+    AttentionInt16,
 }
 
 impl Operator {
     /// All of them.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Linear,
         Self::LinearGelu,
         Self::LinearAdd,
@@ -56,9 +62,10 @@ impl Operator {
         Self::LinearInt8Gelu,
         Self::LinearInt8Add,
         Self::Attention,
+        Self::AttentionInt16,
     ];
 
-    /// Name of the attribute of `Attention` that holds the number of heads.
+    /// Name of the attribute of attention that holds the number of heads.
     pub const HEADS: &str = "heads";
 
     /// The name in a graph.
@@ -72,6 +79,7 @@ impl Operator {
             Self::LinearInt8Gelu => "LinearInt8Gelu",
             Self::LinearInt8Add => "LinearInt8Add",
             Self::Attention => "Attention",
+            Self::AttentionInt16 => "AttentionInt16",
         }
     }
 
@@ -81,8 +89,14 @@ impl Operator {
         matches!(self, Self::LinearInt8 | Self::LinearInt8Gelu | Self::LinearInt8Add)
     }
 
+    /// Whether it is attention.
+    #[must_use]
+    pub fn is_attention(self) -> bool {
+        matches!(self, Self::Attention | Self::AttentionInt16)
+    }
+
     /// Whether `kernels` run it; where they do not, its definition is run.
     pub(crate) fn runs_on(self, kernels: Kernels) -> bool {
-        !self.is_int8() || kernels.multiplies_bytes()
+        !(self.is_int8() || self == Self::AttentionInt16) || kernels.multiplies_integers()
     }
 }

@@ -26,6 +26,12 @@ pub struct Attention {
 }
 
 impl Attention {
+    /// Levels to each side of zero that queries and keys are rounded to, where they are rounded.
+    pub const LEVELS: f32 = 4095.0;
+
+    /// Greatest width at which a sum of products of such levels fits into 32 bits.
+    pub const WIDEST: usize = 128;
+
     pub(crate) fn check(self, qkv: [&[f32]; 3], y: &[f32]) -> Result<(), ShapeError> {
         let factors = [self.tokens, self.heads, self.width];
         let values = factors.iter().try_fold(self.images, |product, factor| product.checked_mul(*factor));
@@ -37,7 +43,7 @@ impl Attention {
     }
 
     /// Values of an image.
-    fn image(self) -> usize {
+    pub(crate) fn image(self) -> usize {
         self.tokens * self.heads * self.width
     }
 }
@@ -85,7 +91,10 @@ pub(crate) fn run<S: Simd, const ROWS: usize, const VECTORS: usize, const QUERIE
 /// The result's parts, each a block of queries of one head: (head, first query, \[queries, width\]).
 ///
 /// One head comes after the other, so that its keys and values stay in the caches.
-fn parts_of<const QUERIES: usize>(shape: Attention, y: &mut [f32]) -> Vec<(usize, usize, ArrayViewMut2<'_, f32>)> {
+pub(crate) fn parts_of<const QUERIES: usize>(
+    shape: Attention,
+    y: &mut [f32],
+) -> Vec<(usize, usize, ArrayViewMut2<'_, f32>)> {
     let mut parts = Vec::new();
     // The lengths have been checked.
     let Ok(y) = ArrayViewMut3::from_shape((shape.tokens, shape.heads, shape.width), y) else { return parts };
@@ -120,7 +129,7 @@ fn pack_keys<const ROWS: usize>(shape: Attention, head: usize, k: &[f32], packed
 
 /// Values of a head as blocks of channels \[blocks, tokens, ROWS\]; channels that do not exist are zeros.
 #[inline(always)]
-fn pack_values<const ROWS: usize>(shape: Attention, head: usize, v: &[f32], packed: &mut [f32]) {
+pub(crate) fn pack_values<const ROWS: usize>(shape: Attention, head: usize, v: &[f32], packed: &mut [f32]) {
     for (block, packed) in packed.chunks_exact_mut(ROWS * shape.tokens).enumerate() {
         let first = block * ROWS;
         let count = ROWS.min(shape.width - first);
@@ -132,16 +141,16 @@ fn pack_values<const ROWS: usize>(shape: Attention, head: usize, v: &[f32], pack
 }
 
 /// The tokens' values in one head.
-fn rows_of(shape: Attention, head: usize, values: &[f32]) -> impl Iterator<Item = &[f32]> {
+pub(crate) fn rows_of(shape: Attention, head: usize, values: &[f32]) -> impl Iterator<Item = &[f32]> {
     values.chunks_exact(shape.heads * shape.width).map(move |row| &row[head * shape.width..][..shape.width])
 }
 
 /// A block of queries of one head.
-struct Block<S> {
-    simd: S,
-    shape: Attention,
-    head: usize,
-    first: usize,
+pub(crate) struct Block<S> {
+    pub(crate) simd: S,
+    pub(crate) shape: Attention,
+    pub(crate) head: usize,
+    pub(crate) first: usize,
 }
 
 impl<S: Simd> Block<S> {
@@ -201,7 +210,7 @@ impl<S: Simd> Block<S> {
 
     /// e^(score - greatest) in place, and what each query's sums are to be multiplied by.
     #[inline(always)]
-    fn weights<const VECTORS: usize, const QUERIES: usize>(
+    pub(crate) fn weights<const VECTORS: usize, const QUERIES: usize>(
         &self,
         greatest: [f32x16<S>; VECTORS],
         scores: &mut [f32],
@@ -225,7 +234,7 @@ impl<S: Simd> Block<S> {
 
     /// Weighted sums of values, into the result.
     #[inline(always)]
-    fn sums<const ROWS: usize, const VECTORS: usize, const QUERIES: usize>(
+    pub(crate) fn sums<const ROWS: usize, const VECTORS: usize, const QUERIES: usize>(
         &self,
         values: &[f32],
         weights: &[f32],
@@ -250,7 +259,7 @@ impl<S: Simd> Block<S> {
 }
 
 #[inline(always)]
-fn store<S: Simd, const VECTORS: usize>(row: &mut [f32], vectors: &[f32x16<S>; VECTORS]) {
+pub(crate) fn store<S: Simd, const VECTORS: usize>(row: &mut [f32], vectors: &[f32x16<S>; VECTORS]) {
     for (values, vector) in row.chunks_exact_mut(LANES).zip(vectors) {
         vector.store_slice(values);
     }

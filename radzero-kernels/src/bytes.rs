@@ -4,11 +4,15 @@
 //! does not depend on the others, and outlying values of one token leave the others their levels.
 
 #[cfg(target_arch = "x86")]
-use std::arch::x86::{__m512i, _mm512_dpbusd_epi32, _mm512_mullo_epi32, _mm512_set1_epi32, _mm512_sub_epi32};
+use std::arch::x86::{
+    __m512i, _mm512_cvtepi32_epi8, _mm512_dpbusd_epi32, _mm512_mullo_epi32, _mm512_set1_epi32, _mm512_sub_epi32,
+};
 #[cfg(target_arch = "x86_64")]
-use std::arch::x86_64::{__m512i, _mm512_dpbusd_epi32, _mm512_mullo_epi32, _mm512_set1_epi32, _mm512_sub_epi32};
+use std::arch::x86_64::{
+    __m512i, _mm512_cvtepi32_epi8, _mm512_dpbusd_epi32, _mm512_mullo_epi32, _mm512_set1_epi32, _mm512_sub_epi32,
+};
 
-use fearless_simd::{Avx512, f32x16, i8x64, i32x16, prelude::*};
+use fearless_simd::{Avx512, f32x16, i8x64, i32x16, prelude::*, u32x4};
 
 use crate::linear::{End, Part, load, parts, store};
 use crate::panels::{BytePanels, Panels};
@@ -82,12 +86,11 @@ fn pack(simd: Avx512, x: &[f32], inputs: usize, packed: &mut [u32], ranges: &mut
                     let [values] = load(simd, values);
                     let levels = (values * inverse).round_ties_even() + zero;
                     let levels = levels.max(f32x16::splat(simd, 0.0)).min(f32x16::splat(simd, 255.0));
-                    let mut kept = [0; LANES];
+                    let mut groups = [0; LANES / BytePanels::GROUP];
                     let levels: i32x16<Avx512> = simd.cvt_i32_f32x16(levels);
-                    levels.store_slice(&mut kept);
-                    let (groups, _) = kept.as_chunks::<{ BytePanels::GROUP }>();
+                    narrow(simd, levels.into(), &mut groups);
                     for (word, group) in words.iter_mut().zip(groups) {
-                        word[lane] = u32::from_le_bytes(group.map(|level| level as u8));
+                        word[lane] = group;
                     }
                 }
             }
@@ -177,6 +180,15 @@ fearless_simd::kernel!(
             }
         }
         *sum = kept;
+    }
+);
+
+fearless_simd::kernel!(
+    /// The low byte of each value, four in a word.
+    #[inline]
+    fn narrow(avx512: Avx512, values: __m512i, words: &mut [u32; LANES / BytePanels::GROUP]) {
+        let bytes: u32x4<Avx512> = _mm512_cvtepi32_epi8(values).simd_into(avx512);
+        bytes.store_slice(words);
     }
 );
 

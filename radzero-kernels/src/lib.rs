@@ -23,6 +23,8 @@ mod linear;
 mod panels;
 mod scratch;
 mod tile;
+#[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
+mod words;
 mod workers;
 
 use fearless_simd::{Level, dispatch};
@@ -97,16 +99,16 @@ impl Kernels {
         Ok(())
     }
 
-    /// Whether [`Kernels::linear_int8`] is there: with AVX-512 VNNI.
+    /// Whether [`Kernels::linear_int8`] and [`Kernels::attention_int16`] are there: with AVX-512 VNNI.
     #[must_use]
-    pub fn multiplies_bytes(self) -> bool {
+    pub fn multiplies_integers(self) -> bool {
         self.name() == "avx512"
     }
 
     /// The same with 8-bit weights, each row of `x` being rounded to 256 levels between its least and greatest value and 0.
     ///
     /// # Errors
-    /// [`ShapeError`] as [`Kernels::linear`], and where this is not [there](Kernels::multiplies_bytes).
+    /// [`ShapeError`] as [`Kernels::linear`], and where this is not [there](Kernels::multiplies_integers).
     pub fn linear_int8(
         self,
         workers: &dyn Workers,
@@ -122,7 +124,7 @@ impl Kernels {
                 bytes::run(simd, workers, layer, (x, rows), end, y);
                 Ok(())
             }
-            _ => Err(ShapeError { what: "vectors that multiply bytes", expected: 1, found: 0 }),
+            _ => Err(ShapeError { what: "vectors that multiply integers", expected: 1, found: 0 }),
         }
     }
 
@@ -146,6 +148,30 @@ impl Kernels {
             level => dispatch!(level, simd => attention::run::<_, 6, 1, 16>(simd, workers, shape, [q, k, v], y)),
         }
         Ok(())
+    }
+
+    /// The same with scores from 16-bit integers: of each token and head, queries and keys are rounded to
+    /// [`LEVELS`](Attention::LEVELS) to each side of zero, the last being their greatest absolute value.
+    ///
+    /// # Errors
+    /// [`ShapeError`] as [`Kernels::attention`], if a head is wider than [`WIDEST`](Attention::WIDEST), and where this is not [there](Kernels::multiplies_integers).
+    pub fn attention_int16(
+        self,
+        workers: &dyn Workers,
+        shape: Attention,
+        [q, k, v]: [&[f32]; 3],
+        y: &mut [f32],
+    ) -> Result<(), ShapeError> {
+        shape.check([q, k, v], y)?;
+        ShapeError::check("values of a head", shape.width.min(Attention::WIDEST), shape.width)?;
+        match self.0 {
+            #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
+            Level::Avx512(simd) => {
+                words::run(simd, workers, shape, [q, k, v], y);
+                Ok(())
+            }
+            _ => Err(ShapeError { what: "vectors that multiply integers", expected: 1, found: 0 }),
+        }
     }
 }
 

@@ -168,7 +168,7 @@ fn linear_of_bytes_is_its_definition() {
                 expected.push(product as f32 * scales[output] * scale + bias[output]);
             }
         }
-        for kernels in kernels().into_iter().filter(|kernels| kernels.multiplies_bytes()) {
+        for kernels in kernels().into_iter().filter(|kernels| kernels.multiplies_integers()) {
             let run = |workers: &dyn Workers, end| {
                 let mut y = vec![f32::NAN; rows * outputs];
                 kernels.linear_int8(workers, &layer, &x, end, &mut y).unwrap();
@@ -195,7 +195,7 @@ fn bytes_do_not_hide_what_is_not_a_number() {
     let layer = LinearInt8 { layout, weight: &packed, scales: &[1.0; 33], sums: &[0; 33], bias: &[0.0; 33] };
     for poison in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
         x[45] = poison;
-        for kernels in kernels().into_iter().filter(|kernels| kernels.multiplies_bytes()) {
+        for kernels in kernels().into_iter().filter(|kernels| kernels.multiplies_integers()) {
             let mut y = vec![0.0; 3 * 33];
             kernels.linear_int8(&Serial, &layer, &x, End::None, &mut y).unwrap();
             let poisoned: Vec<bool> = y.chunks(33).map(|row| row.iter().all(|v| v.is_nan())).collect();
@@ -262,6 +262,46 @@ fn attention_is_its_definition() {
     }
 }
 
+/// The attention of queries and keys that are rounded as described, and of the others.
+fn rounded(values: &[f32], width: usize) -> Vec<f32> {
+    let round = |row: &[f32]| {
+        let reach = row.iter().fold(0.0_f64, |most, v| most.max(f64::from(v.abs())));
+        let scale = if reach > 0.0 { reach / 4095.0 } else { 1.0 };
+        row.iter().map(|v| ((f64::from(*v) / scale).round_ties_even() * scale) as f32).collect::<Vec<f32>>()
+    };
+    values.chunks(width).flat_map(round).collect()
+}
+
+#[test]
+fn attention_of_integers_is_its_definition() {
+    for (case, (images, tokens, heads, width)) in
+        [(1, 1, 1, 1), (2, 5, 3, 8), (1, 48, 1, 16), (1, 49, 2, 7), (2, 37, 4, 32), (1, 197, 3, 64), (3, 100, 2, 80)]
+            .into_iter()
+            .enumerate()
+    {
+        let shape = Attention { images, tokens, heads, width };
+        let values = images * tokens * heads * width;
+        let q: Vec<f32> = noise(400 + case as u32, values).iter().map(|v| v * 6.0).collect();
+        let (k, v) = (noise(500 + case as u32, values), noise(600 + case as u32, values));
+        let exact = attend(shape, [&q, &k, &v]);
+        let expected = attend(shape, [&rounded(&q, width), &rounded(&k, width), &v]);
+        for kernels in kernels().into_iter().filter(|kernels| kernels.multiplies_integers()) {
+            let mut serial = vec![f32::NAN; values];
+            kernels.attention_int16(&Serial, shape, [&q, &k, &v], &mut serial).unwrap();
+            for (index, ((found, expected), exact)) in serial.iter().zip(&expected).zip(&exact).enumerate() {
+                // A value on the edge of a level may go either way: some levels of one score.
+                assert!((f64::from(*found) - expected).abs() <= 5e-4, "{shape:?}, {index}: {found}, {expected}");
+                assert!((f64::from(*found) - exact).abs() <= 2e-3, "{shape:?}, {index}: {found}, {exact}");
+            }
+            for workers in [2, 16] {
+                let mut shared = vec![f32::NAN; values];
+                kernels.attention_int16(&Threads(workers), shape, [&q, &k, &v], &mut shared).unwrap();
+                assert_eq!(shared, serial, "{workers} workers");
+            }
+        }
+    }
+}
+
 #[test]
 fn huge_scores_do_not_overflow() {
     let shape = Attention { images: 1, tokens: 3, heads: 1, width: 2 };
@@ -287,6 +327,11 @@ fn nan_is_not_lost() {
             let mut y = vec![0.0; 480];
             kernels.attention(&Serial, shape, [&qkv[0], &qkv[1], &qkv[2]], &mut y).unwrap();
             assert!(y[8 * 10].is_nan(), "{}, input {poisoned}", kernels.name());
+            if kernels.multiplies_integers() {
+                let mut y = vec![0.0; 480];
+                kernels.attention_int16(&Serial, shape, [&qkv[0], &qkv[1], &qkv[2]], &mut y).unwrap();
+                assert!(y[8 * 10].is_nan(), "{} of integers, input {poisoned}", kernels.name());
+            }
         }
         let weight = noise(4, 64);
         let layer = Linear { layout: Panels::new(2, 32), weight: &weight, bias: &[0.0; 32] };
@@ -317,4 +362,18 @@ fn lengths_that_do_not_fit_are_refused() {
     let found = kernels.attention(&Serial, shape, [&[0.0; 4], &[0.0; 3], &[0.0; 4]], &mut [0.0; 4]).unwrap_err();
     assert_eq!(found, error("keys", 4, 3));
     assert_eq!(found.to_string(), "keys: 4 values expected, 3 found");
+}
+
+#[test]
+fn sums_that_could_leave_32_bits_are_refused() {
+    let layer =
+        LinearInt8 { layout: BytePanels::new(66_312, 1), weight: &[], scales: &[1.0], sums: &[0], bias: &[0.0] };
+    let shape = Attention { images: 1, tokens: 1, heads: 1, width: 129 };
+    for kernels in kernels() {
+        let found = kernels.linear_int8(&Serial, &layer, &[0.0; 66_312], End::None, &mut [0.0]).unwrap_err();
+        assert_eq!(found, ShapeError { what: "inputs of a sum", expected: BytePanels::MOST, found: 66_312 });
+        let q = [0.0; 129];
+        let found = kernels.attention_int16(&Serial, shape, [&q, &q, &q], &mut [0.0; 129]).unwrap_err();
+        assert_eq!(found, ShapeError { what: "values of a head", expected: Attention::WIDEST, found: 129 });
+    }
 }

@@ -59,7 +59,7 @@ impl OrtOperator for Registered {
     fn inputs(&self) -> impl IntoIterator<Item = OperatorInput> {
         use TensorElementType::{Float32, Int8, Int32};
         let types: &[TensorElementType] = match self.operator {
-            Operator::Linear | Operator::LinearGelu | Operator::Attention => &[Float32; 3],
+            Operator::Linear | Operator::LinearGelu | Operator::Attention | Operator::AttentionInt16 => &[Float32; 3],
             Operator::LinearAdd => &[Float32; 4],
             Operator::LinearInt8 | Operator::LinearInt8Gelu => &[Float32, Int8, Float32, Int32, Float32],
             Operator::LinearInt8Add => &[Float32, Int8, Float32, Int32, Float32, Float32],
@@ -73,7 +73,10 @@ impl OrtOperator for Registered {
 
     fn create_kernel<'attr>(&self, context: &KernelContext<'attr>) -> ort::Result<Node> {
         let heads = match self.operator {
-            Operator::Attention => match context.get::<i64>(Operator::HEADS).map(usize::try_from) {
+            Operator::Attention | Operator::AttentionInt16 => match context
+                .get::<i64>(Operator::HEADS)
+                .map(usize::try_from)
+            {
                 Some(Ok(heads)) if heads > 0 => heads,
                 other => return Err(refused(self.operator, format!("a number of heads expected, {other:?} found"))),
             },
@@ -112,7 +115,7 @@ impl Kernel for Node {
             .collect::<ort::Result<Vec<_>>>()?;
         let inputs = Inputs { operator, values: &inputs };
         let pool = Pool { context, threads, failure: RefCell::new(None) };
-        let computed = if operator == Operator::Attention {
+        let computed = if operator.is_attention() {
             let [(shape, q), (_, k), (_, v)] = [inputs.tensor(0)?, inputs.tensor(1)?, inputs.tensor(2)?];
             let &[images, tokens, all] = shape.as_slice() else { return Err(inputs.wrong_rank(&shape)) };
             let heads = self.heads;
@@ -120,7 +123,10 @@ impl Kernel for Node {
                 return Err(refused(operator, format!("a width of {heads} heads expected, {all} found")));
             }
             let shape = Attention { images, tokens, heads, width: all / heads };
-            output(context, &[images, tokens, all], |y| kernels.attention(&pool, shape, [q, k, v], y))?
+            output(context, &[images, tokens, all], |y| match operator {
+                Operator::AttentionInt16 => kernels.attention_int16(&pool, shape, [q, k, v], y),
+                _ => kernels.attention(&pool, shape, [q, k, v], y),
+            })?
         } else {
             let (shape, x) = inputs.tensor(0)?;
             let &[rows, columns] = shape.as_slice() else { return Err(inputs.wrong_rank(&shape)) };

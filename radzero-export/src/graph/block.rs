@@ -4,6 +4,7 @@
 //! precision is about.
 
 use ndarray::Array1;
+use radzero_core::manifest::Precision;
 use radzero_core::operators::{BytePanels, Operator};
 
 use super::layers::{self, Attention, End, attention, follow, in_order, layer_norm_with, linear, to_half, to_single};
@@ -62,8 +63,12 @@ impl Block<'_> {
             let reshaped = format!("{layer}.tokens");
             parts.push(graph.node("Reshape", &reshaped, &[&flat, &self.shapes.batched], Attributes::none()));
         }
-        let settings =
-            Attention { heads: self.stack.heads, width: self.stack.hidden, half: self.half(), mask_and_bias: None };
+        let precision = match self.numerics {
+            Numerics::Single => Precision::Fp32,
+            Numerics::Half => Precision::Fp16,
+            Numerics::Int8(_) => Precision::Int8,
+        };
+        let settings = Attention { heads: self.stack.heads, width: self.stack.hidden, precision, mask_and_bias: None };
         let qkv = [&parts[0], &parts[1], &parts[2]];
         let attended = attention(graph, &Site::Attention.within(self.name), qkv, &settings)?;
         let attended =

@@ -1,8 +1,8 @@
 //! Layers that both graphs are made of.
 
 use ndarray::Array2;
-use radzero_core::manifest::Target;
-use radzero_core::operators::{Operator, Panels};
+use radzero_core::manifest::{Precision, Target};
+use radzero_core::operators::{self, Operator, Panels};
 
 use crate::checkpoint::{LOSS, LossSettings};
 use crate::dense::Dense;
@@ -139,8 +139,8 @@ pub(super) struct Attention<'a> {
     pub(super) heads: usize,
     /// Width of all heads together.
     pub(super) width: usize,
-    /// Queries, keys and values are 16-bit floats.
-    pub(super) half: bool,
+    /// Of the graph: with 16 bits, queries, keys and values are 16-bit floats.
+    pub(super) precision: Precision,
     /// 1 where attention may look, 0 at padding, as 32-bit integers \[batch, length\]; and the bias of the scores
     /// \[1, heads, length, length\].
     pub(super) mask_and_bias: Option<(&'a Value, &'a Value)>,
@@ -153,15 +153,19 @@ pub(super) fn attention(
     [q, k, v]: [&Value; 3],
     settings: &Attention<'_>,
 ) -> Result<Value, ExportError> {
+    let half = settings.precision == Precision::Fp16;
     if graph.target() == Target::OnnxRuntime {
         let heads = settings.heads as i64;
         let mut inputs = vec![Some(q), Some(k), Some(v)];
         match settings.mask_and_bias {
             Some((mask, bias)) => inputs.extend([None, Some(mask), Some(bias)]),
-            None if settings.half => {}
+            None if half => {}
             None => {
+                let narrow = settings.width / settings.heads <= operators::Attention::WIDEST;
+                let integers = settings.precision == Precision::Int8 && narrow;
+                let operator = if integers { Operator::AttentionInt16 } else { Operator::Attention };
                 let attributes = Attributes::none().integer(Operator::HEADS, heads);
-                return Ok(graph.own(Operator::Attention, name, &[q, k, v], attributes));
+                return Ok(graph.own(operator, name, &[q, k, v], attributes));
             }
         }
         let attributes = Attributes::none().integer("num_heads", heads);
@@ -178,14 +182,14 @@ pub(super) fn attention(
     let k = by_head("k", k, [0, 2, 3, 1]);
     let v = by_head("v", v, [0, 2, 1, 3]);
     let scale = [1.0 / (width as f32).sqrt()];
-    let scale = if settings.half {
+    let scale = if half {
         graph.half(&format!("{name}.scale"), &[], &scale)?
     } else {
         graph.constant(&format!("{name}.scale"), &[], &scale)?
     };
     let q = graph.node("Mul", &format!("{name}.q.scaled"), &[&q, &scale], none());
     let mut scores = graph.node("MatMul", &format!("{name}.scores"), &[&q, &k], none());
-    if settings.half {
+    if half {
         scores = to_single(graph, &format!("{name}.scores.single"), &scores);
     }
     if let Some((mask, bias)) = settings.mask_and_bias {
@@ -201,7 +205,7 @@ pub(super) fn attention(
         scores = graph.node("Add", &format!("{name}.scores.masked"), &[&scores, &mask], none());
     }
     let mut weights = graph.node("Softmax", &format!("{name}.weights"), &[&scores], none().integer("axis", -1));
-    if settings.half {
+    if half {
         weights = to_half(graph, &format!("{name}.weights.half"), &weights);
     }
     let attended = graph.node("MatMul", &format!("{name}.attended"), &[&weights, &v], none());

@@ -1,6 +1,6 @@
 //! The text graph: token ids to one embedding a prompt.
 
-use radzero_core::manifest::Graph;
+use radzero_core::manifest::{Graph, Precision};
 
 use super::layers::{Attention, End, attention, dense, l2_normalise, layer_norm, shared_end};
 use crate::checkpoint::{BUCKETS, Checkpoint, POSITIONS, RELATIVE_BIAS, TEXT_LAYER, WORDS};
@@ -173,7 +173,7 @@ fn block(
     let settings = Attention {
         heads: checkpoint.text.heads,
         width: checkpoint.text.hidden,
-        half: false,
+        precision: Precision::Fp32,
         mask_and_bias: Some((&context.mask, &context.position_bias)),
     };
     let qkv = [&parts[0], &parts[1], &parts[2]];

@@ -3,7 +3,7 @@
 //! A model holds these definitions. `radzero-core` brings kernels for the operators on processors where that pays; any other
 //! session puts the definition in an operator's place, and folds what it does to weights into them when it is opened.
 
-use radzero_core::operators::{DOMAIN, Operator};
+use radzero_core::operators::{Attention, DOMAIN, Operator};
 
 use super::builder::{Attributes, CONTRIB, OPSET, attribute, opset};
 use super::proto::{AttributeProto, AttributeType, DataType, FunctionProto, NodeProto};
@@ -25,17 +25,16 @@ pub(super) fn definition(operator: Operator) -> FunctionProto {
             nodes.push(node("", "Add", &["residual", "sum"], "y", Attributes::none()));
             ([layer, &["residual"]].concat(), nodes)
         }
-        Operator::Attention => {
-            let heads = AttributeProto {
-                ref_attr_name: Some(Operator::HEADS.into()),
-                ..attribute("num_heads", AttributeType::Int)
-            };
-            let inputs = ["q", "k", "v"];
-            let attention = node(CONTRIB, "MultiHeadAttention", &inputs, "y", Attributes(vec![heads]));
-            (inputs.to_vec(), vec![attention])
+        Operator::Attention => (vec!["q", "k", "v"], vec![attention(&["q", "k", "v"])]),
+        Operator::AttentionInt16 => {
+            let mut nodes = by_head();
+            nodes.extend(levels("q"));
+            nodes.extend(levels("k"));
+            nodes.push(attention(&["q_rounded", "k_rounded", "v"]));
+            (vec!["q", "k", "v"], nodes)
         }
     };
-    let attributes: &[&str] = if operator == Operator::Attention { &[Operator::HEADS] } else { &[] };
+    let attributes: &[&str] = if operator.is_attention() { &[Operator::HEADS] } else { &[] };
     let owned = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
     FunctionProto {
         name: Some(operator.name().into()),
@@ -110,6 +109,51 @@ fn int8(result: &str) -> Vec<NodeProto> {
         plain("Mul", &["value", "scales"], "by_output"),
         plain("Mul", &["by_output", "scale"], "by_row"),
         plain("Add", &["by_row", "bias"], result),
+    ]
+}
+
+fn attention(inputs: &[&str]) -> NodeProto {
+    node(CONTRIB, "MultiHeadAttention", inputs, "y", Attributes(vec![heads("num_heads")]))
+}
+
+/// An attribute whose value is the operator's number of heads.
+fn heads(name: &str) -> AttributeProto {
+    AttributeProto { ref_attr_name: Some(Operator::HEADS.into()), ..attribute(name, AttributeType::Int) }
+}
+
+/// What the rounding of queries and that of keys share.
+fn by_head() -> Vec<NodeProto> {
+    let none = Attributes::none;
+    vec![
+        node("", "Constant", &[], "heads", Attributes(vec![heads("value_int")])),
+        integers("one_axis", &[1]),
+        node("", "Reshape", &["heads", "one_axis"], "axis_of_heads", none()),
+        integers("as_before", &[0, 0]),
+        integers("rest", &[-1]),
+        node("", "Concat", &["as_before", "axis_of_heads", "rest"], "split", none().integer("axis", 0)),
+        integers("joined", &[0, 0, -1]),
+        float("levels", Attention::LEVELS),
+        float("smallest", f32::MIN_POSITIVE),
+        float("one", 1.0),
+    ]
+}
+
+/// `value` \[batch, tokens, width\] rounded by token and head.
+fn levels(value: &str) -> Vec<NodeProto> {
+    let name = |part: &str| format!("{value}_{part}");
+    let plain = |operator, inputs: &[&str], output: &str| node("", operator, inputs, &name(output), Attributes::none());
+    vec![
+        plain("Reshape", &[value, "split"], "heads"),
+        plain("Abs", &[&name("heads")], "size"),
+        plain("ReduceMax", &[&name("size"), "rest"], "reach"),
+        plain("Div", &[&name("reach"), "levels"], "step"),
+        plain("Less", &[&name("step"), "smallest"], "tiny"),
+        plain("Where", &[&name("tiny"), "one", &name("step")], "scale"),
+        plain("Div", &["one", &name("scale")], "inverse"),
+        plain("Mul", &[&name("heads"), &name("inverse")], "steps"),
+        plain("Round", &[&name("steps")], "level"),
+        plain("Mul", &[&name("level"), &name("scale")], "nearest"),
+        plain("Reshape", &[&name("nearest"), "joined"], "rounded"),
     ]
 }
 

@@ -1,0 +1,203 @@
+//! Attention whose scores are products of 16-bit integers, for processors with instructions for them (AVX-512 VNNI).
+//!
+//! A token's query and key in a head have a scale each, so that the greatest value takes all levels. The softmax and the weighted
+//! sums are in 32-bit floats.
+
+#[cfg(target_arch = "x86")]
+use std::arch::x86::{__m512i, _mm512_dpwssd_epi32, _mm512_set1_epi32};
+#[cfg(target_arch = "x86_64")]
+use std::arch::x86_64::{__m512i, _mm512_dpwssd_epi32, _mm512_set1_epi32};
+
+use fearless_simd::{Avx512, f32x16, i32x16, prelude::*};
+use ndarray::ArrayViewMut2;
+
+use crate::attention::{Block, pack_values, parts_of, rows_of, store};
+use crate::linear::load;
+use crate::tile::LANES;
+use crate::workers::{Workers, share};
+use crate::{Attention, scratch};
+
+const ROWS: usize = 8;
+const VECTORS: usize = 3;
+const QUERIES: usize = VECTORS * LANES;
+
+type Sums = [[__m512i; VECTORS]; ROWS];
+
+/// See [`Kernels::attention_int16`](crate::Kernels::attention_int16).
+pub(crate) fn run(simd: Avx512, workers: &dyn Workers, shape: Attention, [q, k, v]: [&[f32]; 3], y: &mut [f32]) {
+    let Attention { tokens, heads, width, .. } = shape;
+    if y.is_empty() {
+        return;
+    }
+    let pairs = width.div_ceil(2);
+    let keys = tokens.next_multiple_of(ROWS);
+    let values = width.next_multiple_of(ROWS) * tokens;
+    let images = q.chunks_exact(shape.image()).zip(k.chunks_exact(shape.image())).zip(v.chunks_exact(shape.image()));
+    for (((q, k), v), y) in images.zip(y.chunks_exact_mut(shape.image())) {
+        scratch::words(heads * keys * pairs, |words| {
+            scratch::with(heads * (keys + values), |floats| {
+                let parts = words.chunks_exact_mut(keys * pairs).zip(floats.chunks_exact_mut(keys + values)).collect();
+                share(workers, parts, |head, (words, floats): &mut (&mut [u32], &mut [f32])| {
+                    let (scales, values) = floats.split_at_mut(keys);
+                    let rows = rows_of(shape, head, k);
+                    simd.vectorize(
+                        #[inline(always)]
+                        || pack::<ROWS>(simd, rows, width, words, scales),
+                    );
+                    pack_values::<ROWS>(shape, head, v, values);
+                });
+                let (words, floats): (&[u32], &[f32]) = (words, floats);
+                share(workers, parts_of::<QUERIES>(shape, y), |_, (head, first, y)| {
+                    let words = &words[*head * keys * pairs..][..keys * pairs];
+                    let (scales, values) = floats[*head * (keys + values)..][..keys + values].split_at(keys);
+                    let block = Block { simd, shape, head: *head, first: *first };
+                    scratch::words(QUERIES * pairs, |queries| {
+                        scratch::with(QUERIES * (keys + 1), |memory| {
+                            simd.vectorize(
+                                #[inline(always)]
+                                || compute(&block, q, queries, (words, scales, values), memory, y),
+                            );
+                        });
+                    });
+                });
+            });
+        });
+    }
+}
+
+/// A block of queries of one head, with all its keys and values.
+#[inline(always)]
+fn compute(
+    block: &Block<Avx512>,
+    q: &[f32],
+    queries: &mut [u32],
+    (keys, key_scales, values): (&[u32], &[f32], &[f32]),
+    memory: &mut [f32],
+    y: &mut ArrayViewMut2<'_, f32>,
+) {
+    let Attention { tokens, width, .. } = block.shape;
+    let (query_scales, scores) = memory.split_at_mut(QUERIES);
+    let rows = rows_of(block.shape, block.head, q).skip(block.first).take(QUERIES);
+    pack::<QUERIES>(block.simd, rows, width, queries, query_scales);
+    let root = (width as f32).sqrt();
+    query_scales.iter_mut().for_each(|scale| *scale /= root);
+    let greatest = scores_of(block, (queries, query_scales), (keys, key_scales), scores);
+    let weights = &mut scores[..tokens * QUERIES];
+    let factors = block.weights::<VECTORS, QUERIES>(greatest, weights);
+    block.sums::<ROWS, VECTORS, QUERIES>(values, weights, factors, y);
+}
+
+/// Rounds rows to levels, \[blocks, pairs, LANES\] of two levels a word, and keeps what a level stands for; rows that do not exist
+/// are zeros.
+#[inline(always)]
+fn pack<'a, const WIDE: usize>(
+    simd: Avx512,
+    mut rows: impl Iterator<Item = &'a [f32]>,
+    width: usize,
+    words: &mut [u32],
+    scales: &mut [f32],
+) {
+    let pairs = width.div_ceil(2);
+    for (words, scales) in words.chunks_exact_mut(pairs * WIDE).zip(scales.chunks_mut(WIDE)) {
+        let (words, _) = words.as_chunks_mut::<WIDE>();
+        for (lane, scale) in scales.iter_mut().enumerate() {
+            let Some(row) = rows.next() else {
+                *scale = 0.0;
+                words.iter_mut().for_each(|words| words[lane] = 0);
+                continue;
+            };
+            let reach = reach(simd, row);
+            *scale = reach / Attention::LEVELS;
+            // Zeros need no scale, nor what is hardly more; what is not a number stays that in `scale`.
+            let inverse = if *scale < f32::MIN_POSITIVE { 1.0 } else { 1.0 / *scale };
+            let inverse = f32x16::splat(simd, inverse);
+            for (words, values) in words.chunks_mut(LANES / 2).zip(row.chunks(LANES)) {
+                let [values]: [f32x16<Avx512>; 1] = load(simd, values);
+                let levels: i32x16<Avx512> = simd.cvt_i32_f32x16((values * inverse).round_ties_even());
+                let mut kept = [0_i32; LANES];
+                levels.store_slice(&mut kept);
+                let (pairs, _) = kept.as_chunks::<2>();
+                for (words, [low, high]) in words.iter_mut().zip(pairs) {
+                    words[lane] = low.cast_unsigned() & 0xffff | high.cast_unsigned() << 16;
+                }
+            }
+        }
+    }
+}
+
+/// The greatest absolute value; not a number where one is not, or is infinite.
+#[inline(always)]
+fn reach(simd: Avx512, row: &[f32]) -> f32 {
+    let mut most = f32x16::splat(simd, 0.0);
+    let mut check = f32x16::splat(simd, 0.0);
+    for values in row.chunks(LANES) {
+        let [values]: [f32x16<Avx512>; 1] = load(simd, values);
+        most = most.max(values.abs());
+        check = values.mul_add(f32x16::splat(simd, 0.0), check);
+    }
+    let (mut high, mut sum) = ([0.0; LANES], [0.0; LANES]);
+    most.store_slice(&mut high);
+    check.store_slice(&mut sum);
+    high.iter().copied().fold(0.0, f32::max) + sum.iter().sum::<f32>()
+}
+
+/// Scores \[keys, QUERIES\], and the greatest of each query.
+#[inline(always)]
+fn scores_of(
+    block: &Block<Avx512>,
+    (queries, query_scales): (&[u32], &[f32]),
+    (keys, key_scales): (&[u32], &[f32]),
+    scores: &mut [f32],
+) -> [f32x16<Avx512>; VECTORS] {
+    let simd = block.simd;
+    let pairs = block.shape.width.div_ceil(2);
+    let query_scales: [f32x16<Avx512>; VECTORS] = load(simd, query_scales);
+    let mut greatest = [f32x16::splat(simd, f32::NEG_INFINITY); VECTORS];
+    let blocks = keys.chunks_exact(ROWS * pairs).zip(scores.chunks_exact_mut(ROWS * QUERIES));
+    for (index, (keys, scores)) in blocks.enumerate() {
+        let mut products: Sums = [[i32x16::splat(simd, 0).into(); VECTORS]; ROWS];
+        accumulate(simd, keys, queries, &mut products);
+        let (rows, _) = scores.as_chunks_mut::<QUERIES>();
+        let scales = &key_scales[index * ROWS..][..ROWS];
+        let real = block.shape.tokens - index * ROWS;
+        for (lane, ((row, products), scale)) in rows.iter_mut().zip(products).zip(scales).enumerate() {
+            let scale = f32x16::splat(simd, *scale);
+            let mut scores = query_scales;
+            for (score, product) in scores.iter_mut().zip(products) {
+                let product: i32x16<Avx512> = product.simd_into(simd);
+                *score = simd.cvt_f32_i32x16(product) * (*score * scale);
+            }
+            store(row, &scores);
+            if lane < real {
+                for (greatest, score) in greatest.iter_mut().zip(scores) {
+                    *greatest = greatest.max(score);
+                }
+            }
+        }
+    }
+    greatest
+}
+
+fearless_simd::kernel!(
+    /// `sum[row] += sum over pairs of a[pair][row] . b[pair]`, with `a` \[pairs, ROWS\] and `b` \[pairs, QUERIES\], both of two
+    /// values a word.
+    #[inline]
+    fn accumulate(avx512: Avx512, a: &[u32], b: &[u32], sum: &mut Sums) {
+        let mut kept = *sum;
+        let (a, _) = a.as_chunks::<ROWS>();
+        let (b, _) = b.as_chunks::<QUERIES>();
+        for (words, queries) in a.iter().zip(b) {
+            let mut columns = [_mm512_set1_epi32(0); VECTORS];
+            for (column, words) in columns.iter_mut().zip(queries.chunks_exact(LANES)) {
+                *column = fearless_simd::u32x16::from_slice(avx512, words).into();
+            }
+            for (sums, &word) in kept.iter_mut().zip(words) {
+                let word = _mm512_set1_epi32(word.cast_signed());
+                for (sum, column) in sums.iter_mut().zip(columns) {
+                    *sum = _mm512_dpwssd_epi32(*sum, word, column);
+                }
+            }
+        }
+        *sum = kept;
+    }
+);
