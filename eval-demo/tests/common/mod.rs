@@ -90,6 +90,7 @@ impl Model for Fake {
             provider: "none".into(),
             geometry: "stretch".into(),
             onnxruntime: None,
+            kernels: None,
         }
     }
 }

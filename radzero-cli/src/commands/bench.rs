@@ -22,6 +22,7 @@ struct Report<'a> {
     provider: &'a str,
     precision: String,
     onnxruntime: Option<&'a str>,
+    kernels: Option<&'a str>,
     images: usize,
     prompts: usize,
     batch: usize,
@@ -168,6 +169,7 @@ impl Times {
             provider: provider(model),
             precision: model.manifest().precision.to_string(),
             onnxruntime: model.runtime().version(),
+            kernels: model.kernels(),
             images,
             prompts,
             batch,
@@ -184,11 +186,12 @@ impl Times {
 impl Report<'_> {
     fn text(&self) -> String {
         let mut text = format!(
-            "model {}, {}, {}, ONNX Runtime {}\n{} images of {} x {}, {} prompts, batch {}\n\n",
+            "model {}, {}, {}, ONNX Runtime {}, own kernels {}\n{} images of {} x {}, {} prompts, batch {}\n\n",
             self.model,
             self.precision,
             self.provider,
             self.onnxruntime.unwrap_or("of unknown version"),
+            self.kernels.unwrap_or("none"),
             self.images,
             self.width,
             self.height,

@@ -16,7 +16,10 @@ pub(crate) fn run() -> Result<Outcome, Failure> {
     print(&format!("library    {library}\nversion    {version}; {} or newer needed\n", Runtime::OLDEST))?;
     print(&format!("built with {}\n", runtime.providers()?.join(", ")))?;
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZeroUsize::get);
-    print(&format!("cores      {cores}\n"))?;
+    print(&format!(
+        "cores      {cores}\nkernels    {}\n",
+        Runtime::kernels().unwrap_or("none of its own for this processor")
+    ))?;
     let mut outcome = Outcome::Done;
     for device in DEVICES {
         let report = runtime.try_device(device);

@@ -56,9 +56,11 @@ fn check(args: &VerifyArgs) -> Result<(), Failure> {
     let model = job::open(&args.model)?;
     print(&format!(
         "contract   inputs and outputs of both graphs as in the manifest\n\
-         placement  image graph on {}; text graph on {}\n",
+         placement  image graph on {}; text graph on {}\n\
+         kernels    {}\n",
         model.image_placement(),
-        model.text_placement()
+        model.text_placement(),
+        model.kernels().unwrap_or("none of its own")
     ))?;
 
     let report = model.self_test()?;

@@ -51,6 +51,8 @@ impl<'a> PromptResult<'a> {
 #[derive(Debug, Serialize)]
 pub(crate) struct ProvenanceFields<'a> {
     pub(crate) device: String,
+    /// The project's own, by instruction set; null where there are none.
+    pub(crate) kernels: Option<&'static str>,
     pub(crate) precision: Precision,
     pub(crate) origin: Origin,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -122,6 +124,7 @@ mod tests {
             maps: None,
             provenance: ProvenanceFields {
                 device: "cpu".into(),
+                kernels: Some("avx2"),
                 precision: Precision::Fp32,
                 origin: Origin::Dicom,
                 transfer_syntax: Some(TransferSyntax::Rle),
@@ -151,7 +154,8 @@ mod tests {
                 "map_min": 0.125, "map_max": 0.875, "point": [1022, 523],
             }],
             "provenance": {
-                "device": "cpu", "precision": "fp32", "origin": "dicom", "intensity": "stored-maximum-inverted",
+                "device": "cpu", "kernels": "avx2", "precision": "fp32", "origin": "dicom",
+                "intensity": "stored-maximum-inverted",
                 "transfer_syntax": "1.2.840.10008.1.2.5", "frame": {"index": 1, "count": 2}, "policy": "reference",
                 "warnings": ["negative-values"],
                 "geometry": "stretch", "resample": "bicubic",

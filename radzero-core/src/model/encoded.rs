@@ -21,6 +21,8 @@ pub struct Provenance {
     pub model_hash: Digest,
     /// The device that ran the image graph.
     pub device: Device,
+    /// The project's own kernels that ran with it ([`RadZero::kernels`](crate::RadZero::kernels)).
+    pub kernels: Option<&'static str>,
     /// Precision of the weights.
     pub precision: Precision,
     /// What the radiograph was read from.

@@ -296,6 +296,7 @@ impl RadZero {
             model_name: manifest.name.clone(),
             model_hash: self.directory.hash().clone(),
             device: self.device,
+            kernels: self.kernels(),
             precision: manifest.precision,
             origin: radiograph.origin(),
             transfer_syntax: radiograph.transfer_syntax(),

@@ -17,6 +17,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
 use ort::environment::Environment;
+use radzero_kernels::Kernels;
 
 pub use self::cancellation::Cancellation;
 pub use self::device::Device;
@@ -103,6 +104,13 @@ impl Runtime {
 
     /// The oldest ONNX Runtime that works.
     pub const OLDEST: &str = "1.24";
+
+    /// The instruction set of the project's own kernels that this processor runs on [`Device::Cpu`] (`avx512`, `avx2`, `neon`);
+    /// `None` if it has none that are worth it.
+    #[must_use]
+    pub fn kernels() -> Option<&'static str> {
+        Kernels::detect().map(Kernels::name)
+    }
 
     /// The library's path; `None` for a host's environment.
     #[must_use]

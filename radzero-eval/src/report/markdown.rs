@@ -76,7 +76,13 @@ pub(super) fn facts(evaluation: &Evaluation) -> Vec<(&'static str, String)> {
         ("intensity policy", intensity.to_string()),
         ("geometry", model.geometry.clone()),
         ("label files", files.join(", ")),
-        ("versions", format!("radzero {radzero}, ONNX Runtime {runtime}")),
+        (
+            "versions",
+            format!(
+                "radzero {radzero}, ONNX Runtime {runtime}, own kernels {}",
+                model.kernels.as_deref().unwrap_or("none")
+            ),
+        ),
         (
             "intervals",
             format!("{} resamples of images, seed {}", evaluation.bootstrap.resamples, evaluation.bootstrap.seed),

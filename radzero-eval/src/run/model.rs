@@ -68,6 +68,7 @@ impl Model for RadZero {
             provider: provider.map_or_else(String::new, |(name, _)| name.to_owned()),
             geometry: word(&manifest.preprocessing.geometry),
             onnxruntime: self.runtime().version().map(str::to_owned),
+            kernels: self.kernels().map(str::to_owned),
         }
     }
 }

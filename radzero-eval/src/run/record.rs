@@ -23,6 +23,8 @@ pub struct ModelRecord {
     pub geometry: String,
     /// Version of ONNX Runtime.
     pub onnxruntime: Option<String>,
+    /// The runtime's own kernels, by instruction set, if any.
+    pub kernels: Option<String>,
 }
 
 /// Everything that the rows of a journal depend on.
@@ -70,7 +72,7 @@ impl RunRecord {
         differing.map(|((what, one), (_, other))| format!("{what}: {one}, here {other}"))
     }
 
-    fn flat(&self) -> [(&'static str, String); 13] {
+    fn flat(&self) -> [(&'static str, String); 14] {
         let files: Vec<String> = self.files.iter().map(|file| format!("{} {}", file.name, file.sha256)).collect();
         let model = &self.model;
         [
@@ -86,6 +88,7 @@ impl RunRecord {
             ("device", model.device.clone()),
             ("provider", format!("{}, geometry {}", model.provider, model.geometry)),
             ("ONNX Runtime", format!("{:?}", model.onnxruntime)),
+            ("kernels", format!("{:?}", model.kernels)),
             ("version", self.radzero.clone()),
         ]
     }
