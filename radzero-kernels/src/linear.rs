@@ -7,9 +7,9 @@ use crate::tile::{self, LANES};
 use crate::workers::{Workers, share};
 use crate::{ShapeError, function, scratch};
 
-/// Inputs that one pass takes: with more, sums are kept in the result between passes. A pass's panel of weights (96 KiB) and its
-/// rows stay in a core's second-level cache.
-const DEPTH: usize = 768;
+/// Inputs that one pass takes: with more, sums are kept in the result between passes. As many as the perceptron of a base-size
+/// model has: its rows and panels then come from the third-level cache, which is fast enough, and a second pass is not.
+const DEPTH: usize = 3072;
 
 /// Row blocks that share a panel of weights while it is in the cache, at most.
 const BLOCKS: usize = 8;
