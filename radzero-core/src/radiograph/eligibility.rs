@@ -14,19 +14,20 @@ pub struct Eligibility {
     pub body_part: BodyPart,
     /// View, from View Position.
     pub view: View,
-    /// Presentation Intent Type.
+    /// Presentation Intent Type; the SOP class outweighs it where that is one for processing.
     pub intent: Intent,
 }
 
 impl Eligibility {
-    /// Whether this is a projection radiograph of the chest: `None` where the file does not say enough.
+    /// Whether this is a projection radiograph of the chest: `None` where the file does not say enough. Terms that are not known
+    /// decide nothing.
     #[must_use]
     pub fn is_chest_radiograph(&self) -> Option<bool> {
         match (self.kind, self.modality, self.body_part) {
             (_, _, BodyPart::Other) | (ImageKind::Other, ..) | (_, Modality::Other, _) => Some(false),
             (
                 ImageKind::ComputedRadiography | ImageKind::DigitalRadiography | ImageKind::DigitisedFilm,
-                _,
+                Modality::Cr | Modality::Dx | Modality::Rg | Modality::Ot | Modality::NotStated,
                 BodyPart::Chest,
             ) => Some(true),
             _ => None,
@@ -47,8 +48,10 @@ pub enum ImageKind {
     DigitisedFilm,
     /// Another secondary capture.
     SecondaryCapture,
-    /// Another SOP class.
+    /// Another SOP class of the standard.
     Other,
+    /// A SOP class that is none of the standard: what it holds is not known.
+    Unknown,
     /// No SOP class.
     NotStated,
 }
@@ -66,8 +69,10 @@ pub enum Modality {
     Rg,
     /// OT, which secondary captures often have.
     Ot,
-    /// Another one.
+    /// Another one of the standard.
     Other,
+    /// A term that is no known one.
+    Unknown,
     /// None.
     NotStated,
 }
@@ -100,8 +105,8 @@ pub enum View {
     Lateral,
     /// LLO, LPO, RLO, RPO, LAO, RAO.
     Oblique,
-    /// Another one.
-    Other,
+    /// A term that is no known one.
+    Unknown,
     /// None.
     NotStated,
 }

@@ -14,6 +14,8 @@ const DIGITAL_FOR_PROCESSING: &str = "1.2.840.10008.5.1.4.1.1.1.1.1";
 /// Raw detector data by its SOP class: digital, mammography, intra-oral.
 const FOR_PROCESSING: [&str; 3] =
     [DIGITAL_FOR_PROCESSING, "1.2.840.10008.5.1.4.1.1.1.2.1", "1.2.840.10008.5.1.4.1.1.1.3.1"];
+/// What UIDs of the standard begin with.
+const STANDARD: &str = "1.2.840.10008";
 const SECONDARY_CAPTURE: &str = "1.2.840.10008.5.1.4.1.1.7";
 
 /// Objects that are no images, by the beginning of their SOP class.
@@ -61,7 +63,8 @@ pub(super) fn eligibility(object: &InMemDicomObject) -> Eligibility {
             Some("DX") => Modality::Dx,
             Some("RG") => Modality::Rg,
             Some("OT") => Modality::Ot,
-            Some(_) => Modality::Other,
+            Some(term) if OTHER_MODALITIES.contains(&term) => Modality::Other,
+            Some(_) => Modality::Unknown,
             None => Modality::NotStated,
         },
         body_part: body_part(object),
@@ -70,7 +73,7 @@ pub(super) fn eligibility(object: &InMemDicomObject) -> Eligibility {
             Some("AP") => View::AnteriorPosterior,
             Some("LL" | "LLD" | "RL" | "RLD" | "LATERAL") => View::Lateral,
             Some("LLO" | "LPO" | "RLO" | "RPO" | "LAO" | "RAO") => View::Oblique,
-            Some(_) => View::Other,
+            Some(_) => View::Unknown,
             None => View::NotStated,
         },
         intent: intent(object),
@@ -86,19 +89,29 @@ fn kind(object: &InMemDicomObject) -> ImageKind {
             Some("DF") => ImageKind::DigitisedFilm,
             _ => ImageKind::SecondaryCapture,
         },
-        _ => ImageKind::Other,
+        class if is_under(class, STANDARD) => ImageKind::Other,
+        _ => ImageKind::Unknown,
     }
 }
 
-/// Terms for other body parts than the chest (PS3.16 annex L), those of projection radiographs.
+/// Terms for other modalities that make images (PS3.3 section C.7.3.1.1.1), retired ones too.
 #[rustfmt::skip]
-const OTHER_PARTS: [&str; 62] = [
+const OTHER_MODALITIES: [&str; 43] = [
+    "AR", "BI", "BMD", "CD", "CF", "CP", "CS", "CT", "DD", "DF", "DG", "DM", "DS", "EC", "EPS", "ES", "FA", "FS", "GM", "IO",
+    "IVOCT", "IVUS", "LP", "LS", "MA", "MG", "MR", "MS", "NM", "OP", "OPT", "PT", "PX", "RF", "RTIMAGE", "SM", "ST", "TG", "US",
+    "VF", "VL", "XA", "XC",
+];
+
+/// Terms for other body parts than the chest (PS3.16 annex L), those of projection radiographs. None that may have the chest in
+/// it, as WHOLEBODY does.
+#[rustfmt::skip]
+const OTHER_PARTS: [&str; 61] = [
     "ABDOMEN", "ABDOMENPELVIS", "ACJOINT", "ANKLE", "ARM", "BLADDER", "BREAST", "BUTTOCK", "CALCANEUS", "CALF", "CERVIX",
     "CHEEK", "CLAVICLE", "COCCYX", "COLON", "CSPINE", "CTSPINE", "ELBOW", "EXTREMITY", "EYE", "FACE", "FEMUR", "FINGER",
     "FOOT", "FOREARM", "HAND", "HEAD", "HEADNECK", "HIP", "HUMERUS", "JAW", "KIDNEY", "KNEE", "LEG", "LSPINE", "LSSPINE",
     "MANDIBLE", "MAXILLA", "NECK", "ORBIT", "PATELLA", "PELVIS", "PELVISLOWEXTREMT", "RADIUS", "RADIUSULNA", "SCAPULA",
     "SELLA", "SHOULDER", "SIJOINT", "SINUS", "SKULL", "SPINE", "SSPINE", "STOMACH", "THIGH", "THUMB", "TIBIAFIBULA",
-    "TMJ", "TOE", "ULNA", "WHOLEBODY", "WRIST",
+    "TMJ", "TOE", "ULNA", "WRIST",
 ];
 
 /// What is no known term is not stated: writers put protocol names, other languages and lower case here.
@@ -167,6 +180,8 @@ mod tests {
             ("HAND", &[], BodyPart::Other),
             ("HAND", &[("SCT", "51185008")], BodyPart::Other),
             ("TORAX AP", &[], BodyPart::Unknown),
+            ("chest", &[], BodyPart::Unknown),
+            ("WHOLEBODY", &[], BodyPart::Unknown),
             ("TORAX AP", &[("SCT", "51185008")], BodyPart::Chest),
             ("", &[], BodyPart::NotStated),
             ("", &[("SRT", "T-D3000")], BodyPart::Chest),
@@ -193,6 +208,30 @@ mod tests {
         assert_eq!(of("1.2.840.10008.5.1.4.1.1.78.1").0, ImageKind::Other);
         assert_eq!(of("1.2.840.10008.5.1.4.1.1.1.1.1").1, Intent::ForProcessing);
         assert_eq!(of("1.2.840.10008.5.1.4.1.1.1.2.1").1, Intent::ForProcessing);
+    }
+
+    #[test]
+    fn unknown_terms_decide_nothing() {
+        let of = |class: &str, modality: &str, part: &str| {
+            let mut object = stating(part, &[]);
+            object.put(DataElement::new(tags::SOP_CLASS_UID, VR::UI, class));
+            object.put(DataElement::new(tags::MODALITY, VR::CS, modality));
+            eligibility(&object).is_chest_radiograph()
+        };
+        for (class, modality, part, expected) in [
+            (DIGITAL, "DX", "CHEST", Some(true)),
+            (DIGITAL, "", "CHEST", Some(true)),
+            (DIGITAL, "DX", "TORAX AP", None),
+            (DIGITAL, "DX", "", None),
+            (DIGITAL, "XRAY", "CHEST", None),
+            ("1.2.3.4", "DX", "CHEST", None),
+            (SECONDARY_CAPTURE, "OT", "CHEST", None),
+            (DIGITAL, "DX", "HAND", Some(false)),
+            (DIGITAL, "CT", "CHEST", Some(false)),
+            ("1.2.840.10008.5.1.4.1.1.2", "CT", "CHEST", Some(false)),
+        ] {
+            assert_eq!(of(class, modality, part), expected, "{class} {modality} {part}");
+        }
     }
 
     #[test]
