@@ -1,5 +1,10 @@
 //! A decoded radiograph: 8-bit levels at the original size, and how they came about.
 //!
+//! [`Radiograph::open`] reads a file as the published code does. [`ReadOptions`] has the choices: another intensity policy, a frame,
+//! raw data, EXIF orientation; and takes arrays, decoded images and parsed DICOM objects too. A [`Radiograph`] says which rule ran
+//! ([`Radiograph::intensity`]), what was worked around ([`Radiograph::warnings`]) and what the file says that it shows
+//! ([`Radiograph::eligibility`]).
+//!
 //! Steps: bytes -> kind by content -> decoded samples -> intensity rule -> 8-bit levels.
 
 #[cfg(feature = "dicom")]

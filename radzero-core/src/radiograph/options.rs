@@ -77,8 +77,8 @@ pub struct ReadOptions {
     pub intensity: IntensityPolicy,
     /// Which frame of a DICOM file to read, from 0. Without it a file of several frames is refused.
     pub frame: Option<usize>,
-    /// Reads DICOM images whose Presentation Intent Type is FOR PROCESSING: raw detector data that nobody looks at, and
-    /// unlike what the model has seen.
+    /// Reads DICOM images whose SOP class or Presentation Intent Type is FOR PROCESSING: raw detector data that nobody looks at,
+    /// and unlike what the model has seen.
     pub allow_for_processing: bool,
     /// Turns image files as their EXIF orientation says. The published code does not.
     pub apply_exif_orientation: bool,
@@ -125,7 +125,8 @@ impl ReadOptions {
         memory::from_gray(levels, self)
     }
 
-    /// Takes 16-bit gray samples \[height, width\], from least to greatest.
+    /// Takes 16-bit gray samples \[height, width\], from least to greatest, as 16-bit images are read. Stored values of a DICOM
+    /// file have other rules: [`ReadOptions::read_dicom`].
     ///
     /// # Errors
     /// [`ErrorKind::Image`] if the array is empty, too large or of one value.
@@ -143,6 +144,25 @@ impl ReadOptions {
     }
 
     /// Takes a parsed DICOM object with its pixel data. `transfer_syntax` is the UID that its file meta information names.
+    ///
+    /// # How can a host read what this crate does not decode, as JPEG-LS?
+    ///
+    /// It decodes the frame itself, puts the samples in place of the codestream, and names an uncompressed transfer syntax:
+    ///
+    /// ```no_run
+    /// use dicom_core::{DataElement, VR, value::PrimitiveValue};
+    /// use dicom_dictionary_std::{tags, uids};
+    /// use radzero_core::radiograph::ReadOptions;
+    ///
+    /// # fn decode(_: &dicom_object::DefaultDicomObject) -> Vec<u16> { Vec::new() }
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let mut object = dicom_object::open_file("jpeg_ls.dcm")?;
+    /// let samples: Vec<u16> = decode(&object);
+    /// object.put(DataElement::new(tags::PIXEL_DATA, VR::OW, PrimitiveValue::U16(samples.into())));
+    /// let radiograph = ReadOptions::default().read_dicom(&object, uids::EXPLICIT_VR_LITTLE_ENDIAN)?;
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// [`ErrorKind::Image`] as [`ReadOptions::read_bytes`].

@@ -90,6 +90,7 @@ fn chosen(count: usize, index: Option<usize>) -> Result<Frame> {
         Some(index) => Err(fail(format!("frame {index} asked for, frames 0 to {} found", count - 1))),
     }
 }
+
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
@@ -166,6 +167,20 @@ mod tests {
         assert_eq!(radiograph, read(object).unwrap());
         let error = ReadOptions::default().read_dicom(&image(), "1.2.840.10008.1.2.4.100").unwrap_err();
         assert!(error.to_string().contains("1.2.840.10008.1.2.4.100"), "{error}");
+    }
+
+    #[test]
+    fn a_host_may_decode_what_is_refused() {
+        let path = |name| format!("{}/../tests/dicom/files/{name}.dcm", env!("CARGO_MANIFEST_DIR"));
+        let error = Radiograph::open(path("jpeg_ls")).unwrap_err().to_string();
+        assert!(error.contains("JPEG-LS Lossless (1.2.840.10008.1.2.4.80) is not supported: its decoder"), "{error}");
+        // The same picture, which stands for what a decoder of the host gives.
+        let plain = dicom_object::open_file(path("plain")).unwrap();
+        let samples = plain.element(tags::PIXEL_DATA).unwrap().to_multi_int::<u16>().unwrap();
+        let mut object = dicom_object::open_file(path("jpeg_ls")).unwrap();
+        object.put(DataElement::new(tags::PIXEL_DATA, VR::OW, PrimitiveValue::U16(samples.into())));
+        let radiograph = ReadOptions::default().read_dicom(&object, UNCOMPRESSED[1]).unwrap();
+        assert_eq!(radiograph, Radiograph::open(path("plain")).unwrap());
     }
 
     #[test]

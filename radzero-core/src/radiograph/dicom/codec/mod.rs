@@ -103,7 +103,10 @@ pub(super) fn decode(syntax: TransferSyntax, stream: &[u8], expected: &Expected)
         | TransferSyntax::JpegLosslessFirstOrder => jpeg::decode,
         TransferSyntax::Jpeg2000Lossless | TransferSyntax::Jpeg2000 => jpeg2000::decode,
         TransferSyntax::JpegLs | TransferSyntax::JpegLsNearLossless => {
-            return Err(fail(format!("transfer syntax {} ({}) is not supported", syntax.uid(), syntax.name())));
+            // dicom-rs decodes it by its feature `charls`, which builds that library: no C++ compiler for a reader of X-rays.
+            return Err(fail(format!(
+                "transfer syntax {syntax} is not supported: its decoder, CharLS, is a C++ library; decompress the file first"
+            )));
         }
         TransferSyntax::ImplicitLittleEndian
         | TransferSyntax::ExplicitLittleEndian

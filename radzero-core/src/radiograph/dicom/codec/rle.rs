@@ -1,4 +1,7 @@
 //! RLE (PS3.5 annex G): PackBits segments, one a byte of a sample, most significant first.
+//!
+//! Here, as the decoder of `dicom-transfer-syntax-registry` (0.10.1) panics on data without a whole header and on segments that
+//! end early, and inflates a segment to its end, whatever the size of the image.
 
 use super::{Decoded, Expected, Plane, broken};
 use crate::error::Result;

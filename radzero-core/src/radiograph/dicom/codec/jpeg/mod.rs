@@ -1,5 +1,9 @@
-//! JPEG as DICOM has it (ITU-T T.81): 8-bit DCT by `zune-jpeg`; 12-bit DCT and lossless here, as no kept crate has both.
-//! (`jpeg-decoder` reads lossless codestreams, but those with restart intervals wrongly and without an error: its issue 286.)
+//! JPEG as DICOM has it (ITU-T T.81): 8-bit DCT by `zune-jpeg`; 12-bit DCT and lossless here, as the kept crates have neither
+//! whole:
+//!
+//! - `zune-jpeg` refuses all but 8 bits, and lossless frames.
+//! - `jpeg-decoder`, which dicom-rs uses, refuses 12-bit DCT, and decodes lossless codestreams with restart intervals to wrong
+//!   pixels without an error (image-rs/jpeg-decoder issue 286; a device's files that have them, in its pull request 287).
 //!
 //! Steps: frame header -> size check -> scan by scan -> planes.
 
