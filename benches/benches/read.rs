@@ -1,6 +1,6 @@
 //! How long does a file take to become the model's pixels? Files of `peers/files.py`; `peers/read.py` compares with others.
 
-#![allow(clippy::unwrap_used, missing_docs)]
+#![allow(clippy::unwrap_used, clippy::panic, missing_docs)]
 
 use std::path::Path;
 
@@ -14,10 +14,8 @@ fn benches(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("read 3000 x 2500, resize to 518 x 518");
     group.sample_size(20);
     for name in ["gray8.png", "gray16.png", "gray.jpg", "uncompressed.dcm", "jpeg_lossless.dcm"] {
-        let Ok(bytes) = std::fs::read(folder.join(name)) else {
-            eprintln!("{name} is not there: run benches/peers/files.py target/bench-read");
-            continue;
-        };
+        let bytes = std::fs::read(folder.join(name));
+        let bytes = bytes.unwrap_or_else(|error| panic!("{name}: {error}; benches/peers/files.py makes it"));
         group.bench_function(name, |bencher| {
             bencher.iter(|| {
                 let radiograph = Radiograph::from_bytes(&bytes).unwrap();
