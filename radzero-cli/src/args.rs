@@ -30,7 +30,8 @@ One line for each file that was read, in the order given:
   policy, intensity       the policy asked for, and the rule that ran
   gray, least, greatest   whether it is gray; its least and greatest 8-bit level
   warnings                what was worked around, assumed or left undone
-  eligibility             of a DICOM file: kind, modality, body_part, view, intent, as far as it states them
+  eligibility             of a DICOM file: kind, modality, body_part, view, intent; not-stated where it has none, unknown
+                          where it has what is no known term
   chest_radiograph        true or false, or null where the file does not say enough
   picture                 path of the picture written, with --out only
   identifiers             with --phi only: patient, study and image, as the file has them
@@ -107,13 +108,13 @@ pub(crate) struct ReadArgs {
     /// Which rule makes 8-bit levels: reference (as the model was trained), display (as on a radiologist's screen) or min-max
     #[arg(long, value_name = "POLICY", default_value_t = IntensityPolicy::Reference)]
     pub(crate) intensity: IntensityPolicy,
-    /// Frame of a DICOM file of several, from 0
+    /// Frame of a DICOM file, from 0; one of several frames is refused without
     #[arg(long, value_name = "N")]
     pub(crate) frame: Option<usize>,
-    /// Reads DICOM files FOR PROCESSING too: raw detector data
+    /// Reads DICOM files FOR PROCESSING too: raw detector data, unlike what the model has seen
     #[arg(long)]
     pub(crate) allow_for_processing: bool,
-    /// Turns images as their EXIF orientation says
+    /// Turns PNG and JPEG files as their EXIF orientation says, which the published code does not
     #[arg(long)]
     pub(crate) exif_orientation: bool,
 }
