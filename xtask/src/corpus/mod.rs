@@ -1,4 +1,4 @@
-//! `cargo xtask corpus`: every file of pydicom and pydicom-data, whole and damaged, through the reader.
+//! `cargo xtask corpus`: every file of pydicom, of pydicom-data and of the tests, whole and damaged, through the reader.
 //!
 //! 1. [`files`]: both wheels are fetched once
 //! 2. this task starts the worker (feature `corpus`) with its memory limited, and watches it: a case that takes too long or ends
@@ -41,7 +41,8 @@ pub(crate) struct Arguments {
 /// # Errors
 /// Those of fetching and building; [`Error::Corpus`] if a case ended the process or took too long.
 pub(crate) fn run(root: &Path, arguments: &Arguments) -> Result<()> {
-    let wheels = files::wheels(root)?;
+    let mut sources = files::wheels(root)?;
+    sources.extend(["dicom/files", "golden/images", "images", "hostile"].map(|name| root.join("tests").join(name)));
     let program = worker(root)?;
     let mut failures = Vec::new();
     let mut next = 0_usize;
@@ -49,7 +50,7 @@ pub(crate) fn run(root: &Path, arguments: &Arguments) -> Result<()> {
         let mut command = Command::new("sh");
         command.args(["-c", &format!("ulimit -v {KIBIBYTES} && exec \"$0\" \"$@\"")]);
         command.arg(&program).arg("corpus-worker");
-        command.args(["--damaged", &arguments.damaged.to_string(), "--first", &next.to_string()]).args(&wheels);
+        command.args(["--damaged", &arguments.damaged.to_string(), "--first", &next.to_string()]).args(&sources);
         match watch(command)? {
             Outcome::Finished => break,
             Outcome::Stopped { case, why } => {
