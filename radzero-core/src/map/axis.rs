@@ -10,11 +10,10 @@ pub(super) struct Between {
     pub(super) weight: f32,
 }
 
-impl Between {
-    /// The value between two source values, in the one order of operations that every path through this folder uses.
-    pub(super) fn blend(self, low: f32, high: f32) -> f32 {
-        low * (1.0 - self.weight) + high * self.weight
-    }
+/// The value between two source values, in the one order of operations that every path through this folder uses.
+#[inline]
+pub(super) fn blend(low: f32, high: f32, weight: f32) -> f32 {
+    low * (1.0 - weight) + high * weight
 }
 
 /// One edge of a map: the grid becomes `target` samples, of which those of `window` lie on the map from pixel `start` on.
@@ -48,6 +47,42 @@ pub(super) struct Run {
     pub(super) pixels: Range<usize>,
 }
 
+/// A span of an edge, with where each of its pixels lies in the grid.
+#[derive(Debug)]
+pub(super) struct Edge {
+    pub(super) span: Span,
+    pub(super) runs: Vec<Run>,
+    /// Of each pixel that the model saw: the weight of the later source sample.
+    pub(super) weights: Vec<f32>,
+}
+
+impl Edge {
+    pub(super) fn new(source: usize, span: Span) -> Self {
+        let positions = positions(source, &span);
+        let runs = runs(&positions, &span);
+        Self { span, runs, weights: positions.into_iter().map(|between| between.weight).collect() }
+    }
+
+    /// The weight of a pixel that the model saw.
+    pub(super) fn weight(&self, pixel: usize) -> f32 {
+        self.weights[pixel - self.span.start]
+    }
+
+    /// The weights of pixels that the model saw.
+    pub(super) fn weights(&self, pixels: &Range<usize>) -> &[f32] {
+        &self.weights[pixels.start - self.span.start..pixels.end - self.span.start]
+    }
+
+    /// The index of the run of each pixel that the model saw.
+    pub(super) fn run_indices(&self) -> Vec<usize> {
+        self.runs.iter().enumerate().flat_map(|(index, run)| run.pixels.clone().map(move |_| index)).collect()
+    }
+
+    pub(super) fn seen_whole(&self) -> bool {
+        self.weights.len() == self.span.length
+    }
+}
+
 /// Half-pixel centres, clamped at the edges, no antialiasing: PyTorch's `interpolate(mode="bilinear",
 /// align_corners=False)`, in its 32-bit arithmetic. One entry a pixel that the model saw.
 pub(super) fn positions(source: usize, span: &Span) -> Vec<Between> {
@@ -63,7 +98,7 @@ pub(super) fn positions(source: usize, span: &Span) -> Vec<Between> {
 }
 
 /// The positions on `span`, grouped.
-pub(super) fn runs(positions: &[Between], span: &Span) -> Vec<Run> {
+fn runs(positions: &[Between], span: &Span) -> Vec<Run> {
     let mut start = span.start;
     positions
         .chunk_by(|one, two| (one.low, one.high) == (two.low, two.high))
@@ -86,16 +121,19 @@ mod tests {
             [(37, 2500), (37, 20), (1, 7), (5, 5), (16, 1)].map(|(source, length)| (source, Span::whole(length)));
         for (source, span) in spans.into_iter().chain([(16, part)]) {
             let positions = positions(source, &span);
-            let mut next = span.seen().start;
-            for run in runs(&positions, &span) {
+            let edge = Edge::new(source, span);
+            let mut next = edge.span.seen().start;
+            for (index, run) in edge.runs.iter().enumerate() {
                 assert_eq!(run.pixels.start, next);
                 next = run.pixels.end;
-                for pixel in run.pixels {
-                    let between = positions[pixel - span.start];
+                for pixel in run.pixels.clone() {
+                    let between = positions[pixel - edge.span.start];
                     assert_eq!((between.low, between.high), (run.low, run.high));
+                    assert_eq!(edge.weight(pixel), between.weight);
+                    assert_eq!(edge.run_indices()[pixel - edge.span.start], index);
                 }
             }
-            assert_eq!(next, span.seen().end);
+            assert_eq!(next, edge.span.seen().end);
         }
     }
 }

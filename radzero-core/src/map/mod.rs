@@ -1,14 +1,19 @@
 //! Similarity maps: scores of the patch grid at the original size, their peak, and masks at a threshold.
 
 mod axis;
+mod extremes;
 mod outline;
 mod sigmoid;
+mod threshold;
 mod upsample;
+mod wide;
 
-use ndarray::{Array2, ArrayView2, ArrayViewMut2};
+use ndarray::parallel::prelude::*;
+use ndarray::{Array2, ArrayView2, ArrayViewMut2, Axis, Zip};
 use serde::Serialize;
 
 pub(crate) use self::axis::Span;
+use self::extremes::{greatest, least};
 pub(crate) use self::outline::Outline;
 pub use self::sigmoid::sigmoid;
 pub(crate) use self::upsample::upsample;
@@ -60,7 +65,7 @@ impl SimilarityMap {
     /// The least value.
     #[must_use]
     pub fn min(&self) -> f32 {
-        self.values.iter().copied().fold(f32::INFINITY, f32::min)
+        least(&self.of_rows(least))
     }
 
     /// The greatest value.
@@ -72,10 +77,17 @@ impl SimilarityMap {
     /// The grounding point: the greatest value, the first in row-major order where there are several.
     #[must_use]
     pub fn peak(&self) -> Peak {
-        let start = Peak { x: 0, y: 0, value: f32::NEG_INFINITY };
-        self.values
-            .indexed_iter()
-            .fold(start, |peak, ((y, x), &value)| if value > peak.value { Peak { x, y, value } } else { peak })
+        let of_rows = self.of_rows(greatest);
+        let value = greatest(&of_rows);
+        let y = of_rows.iter().position(|&of_row| of_row == value).unwrap_or(0);
+        let x = self.values.row(y).iter().position(|&other| other == value).unwrap_or(0);
+        Peak { x, y, value }
+    }
+
+    /// Something of each row.
+    fn of_rows(&self, of: impl Fn(&[f32]) -> f32 + Sync) -> Vec<f32> {
+        let rows = self.values.axis_iter(Axis(0)).into_par_iter();
+        rows.map(|row| row.as_slice().map_or_else(|| of(&row.to_vec()), &of)).collect()
     }
 
     /// Where the similarity is above `threshold`, \[height, width\].
@@ -84,7 +96,7 @@ impl SimilarityMap {
     /// [`ErrorKind::Argument`] unless `threshold` is in \[0, 1\].
     pub fn mask(&self, threshold: f32) -> Result<Array2<bool>> {
         check_threshold(threshold)?;
-        Ok(self.values.map(|&value| value > threshold))
+        Ok(Zip::from(&self.values).par_map_collect(|&value| value > threshold))
     }
 }
 
@@ -107,6 +119,14 @@ mod tests {
         let map = SimilarityMap::new(array![[0.1, 0.9, 0.2], [0.9, 0.3, 0.9]]);
         assert_eq!(map.peak(), Peak { x: 1, y: 0, value: 0.9 });
         assert_eq!((map.min(), map.max()), (0.1, 0.9));
+    }
+
+    #[test]
+    fn peaks_and_least_values_pass_over_what_is_no_number() {
+        let mut map = SimilarityMap::new(array![[f32::NAN, 0.5], [0.7, f32::NAN], [0.7, 0.2]]);
+        assert_eq!((map.peak(), map.min()), (Peak { x: 0, y: 1, value: 0.7 }, 0.2));
+        map.values_mut().fill(f32::NAN);
+        assert_eq!((map.peak(), map.min()), (Peak { x: 0, y: 0, value: f32::NEG_INFINITY }, f32::INFINITY));
     }
 
     #[test]

@@ -2,36 +2,29 @@
 
 use ndarray::{Array2, ArrayView2, Zip, s};
 
-use super::axis::{Between, Span, positions};
+use super::axis::{Edge, Span};
 use super::sigmoid::blended_row;
+use super::wide::Wide;
 
 /// The sigmoid of `scores` (not empty), upsampled to the spans; 0 where the model saw nothing.
 pub(crate) fn upsample(scores: ArrayView2<'_, f32>, rows: &Span, columns: &Span) -> Array2<f32> {
-    let between = positions(scores.nrows(), rows);
-    let wide = widen(scores, &positions(scores.ncols(), columns));
-    let mut map = Array2::zeros((rows.length, columns.length));
-    let mut seen = map.slice_mut(s![rows.seen(), columns.seen()]);
-    Zip::from(seen.rows_mut()).and(&between[..]).par_for_each(|mut target, row| {
-        let (low, high) = (wide.row(row.low), wide.row(row.high));
-        // Rows of arrays made here are contiguous.
-        if let (Some(target), Some(low), Some(high)) = (target.as_slice_mut(), low.to_slice(), high.to_slice()) {
-            blended_row(target, low, high, row.weight);
+    let (rows, columns) = (Edge::new(scores.nrows(), rows.clone()), Edge::new(scores.ncols(), columns.clone()));
+    let wide = Wide::new(scores, &rows, &columns);
+    let mut map = Array2::zeros((rows.span.length, columns.span.length));
+    let mut seen = map.slice_mut(s![rows.span.seen(), columns.span.seen()]);
+    Zip::indexed(seen.rows_mut()).par_for_each(|y, mut target| {
+        // Rows of an array made here are contiguous.
+        if let Some(target) = target.as_slice_mut() {
+            blended_row(target, wide.piece(rows.span.start + y, &columns.span.seen()));
         }
     });
     map
 }
 
-/// Every row of `scores` upsampled along the row.
-fn widen(scores: ArrayView2<'_, f32>, columns: &[Between]) -> Array2<f32> {
-    Array2::from_shape_fn((scores.nrows(), columns.len()), |(row, index)| {
-        let column = columns[index];
-        column.blend(scores[[row, column.low]], scores[[row, column.high]])
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::map::axis::{blend, positions};
     use crate::map::sigmoid;
     use ndarray::array;
 
@@ -45,14 +38,16 @@ mod tests {
         let columns = positions(scores.ncols(), &Span::whole(width));
         Array2::from_shape_fn((height, width), |(y, x)| {
             let (row, column) = (rows[y], columns[x]);
-            let along = |row: usize| column.blend(scores[[row, column.low]], scores[[row, column.high]]);
-            sigmoid(row.blend(along(row.low), along(row.high)))
+            let along = |row: usize| blend(scores[[row, column.low]], scores[[row, column.high]], column.weight);
+            sigmoid(blend(along(row.low), along(row.high), row.weight))
         })
     }
 
     #[test]
     fn equal_to_the_plain_definition_bit_for_bit() {
-        for (grid, height, width) in [((37, 37), 211, 340), ((16, 16), 5, 9), ((1, 3), 40, 1), ((37, 37), 37, 37)] {
+        for (grid, height, width) in
+            [((37, 37), 211, 340), ((16, 16), 5, 9), ((1, 3), 40, 1), ((37, 37), 37, 37), ((3, 2), 1, 3000)]
+        {
             let scores = Array2::from_shape_fn(grid, |(y, x)| ((y * 37 + x) * 7919 % 1009) as f32 * 0.03 - 15.0);
             assert_eq!(whole(scores.view(), height, width), plain(scores.view(), height, width));
         }
