@@ -303,6 +303,7 @@ fn a_gpu_is_used_or_refused() {
 #[test]
 fn the_provider_that_runs_is_read_from_the_session() {
     let model = Exported::case("native").open();
+    assert_eq!((model.device(), model.text_device()), (Device::Cpu, Device::Cpu));
     for placement in [model.image_placement(), model.text_placement()] {
         let providers: Vec<_> = placement.providers().collect();
         assert!(matches!(providers[..], [("CPUExecutionProvider", nodes)] if nodes > 10), "{providers:?}");

@@ -107,14 +107,16 @@ impl RadZeroBuilder {
         let runtime = self.runtime.map_or_else(Runtime::discover, Ok)?;
         self.options.model_hash = directory.hash().to_string();
         self.options.library_version = runtime.version().unwrap_or("of-the-host").to_owned();
-        if self.options.device != Device::Cpu {
+        let device = self.options.device;
+        if device != Device::Cpu {
             self.options.kernels = None;
         }
         let image = ImageSession::open(&runtime, &directory, &self.options)?;
+        self.options.device = device.for_text();
         let text = TextSession::open(&runtime, &directory, &self.options)?;
         let prompts = Mutex::new(LruCache::new(PROMPT_CACHE));
         let kernels = self.options.kernels.filter(|_| image.placement().has_own_operators());
-        Ok(RadZero { directory, device: self.options.device, kernels, runtime, image, text, tokenizer, prompts })
+        Ok(RadZero { directory, device, kernels, runtime, image, text, tokenizer, prompts })
     }
 }
 

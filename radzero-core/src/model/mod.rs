@@ -88,10 +88,16 @@ impl RadZero {
         &self.directory
     }
 
-    /// The device that runs the graphs.
+    /// The device that the model was opened for: it runs the image graph.
     #[must_use]
     pub fn device(&self) -> Device {
         self.device
+    }
+
+    /// The device that runs the text graph: [`Device::for_text`] of [`RadZero::device`].
+    #[must_use]
+    pub fn text_device(&self) -> Device {
+        self.text.device()
     }
 
     /// The ONNX Runtime in use.

@@ -44,6 +44,7 @@ pub(crate) struct SessionOptions {
 struct Shared {
     session: Queue<Session>,
     placement: Placement,
+    device: Device,
     graph: String,
 }
 
@@ -76,7 +77,7 @@ impl Shared {
         check_contract(&path, graph, &session)?;
         let placement = Placement::read(&session)?;
         placement.require(options.device, &graph.file)?;
-        Ok(Self { session: Queue::new(session), placement, graph: graph.file.clone() })
+        Ok(Self { session: Queue::new(session), placement, device: options.device, graph: graph.file.clone() })
     }
 
     /// Runs the graph; `read` sees its only output while the session is held.
@@ -215,6 +216,10 @@ impl TextSession {
         self.0.run(inputs, &Cancellation::new(), |output| {
             output.into_dimensionality().ok().map(|embeddings| embeddings.to_owned())
         })
+    }
+
+    pub(crate) fn device(&self) -> Device {
+        self.0.device
     }
 
     pub(crate) fn placement(&self) -> &Placement {
