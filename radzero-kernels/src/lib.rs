@@ -1,15 +1,16 @@
 //! What a vision transformer spends its time on, for the vector units of a CPU: fully connected layers with what follows
-//! them, and attention. 32-bit floats, safe Rust.
+//! them, and attention. 32-bit floats, or 8-bit integers where a processor has instructions for them. Safe Rust.
 //!
-//! 1. [`Panels`]: how weights are stored, so that they are read in order and as they lie in a file
+//! 1. [`Panels`], [`BytePanels`]: how weights are stored, so that they are read in order and as they lie in a file
 //! 2. `tile`: the innermost loop, a small block of a matrix product that stays in registers
-//! 3. [`Kernels::linear`] and [`Kernels::attention`]: blocks that stay in a core's cache, shared out among [`Workers`]
+//! 3. [`Kernels::linear`] and [`Kernels::attention`]: blocks that stay in a core's cache, shared out among [`Workers`];
+//!    [`Kernels::linear_int8`] and [`Kernels::attention_int16`] are their like for integers
 //! 4. `function`: e^x and GELU, a vector at a time
 //!
 //! # Why not a matrix library?
-//! On processors with 512-bit vectors the kernels of ONNX Runtime 1.31 reach about a third of what the cores can do
-//! (docs/benchmarks.md). A general library starts from weights in rows and would pack them anew at each call, and
-//! what follows a layer (bias, GELU, residual sum, softmax) would be passes of their own.
+//! A general library starts from weights in rows and packs them anew at each call or keeps a second copy, and what follows a
+//! layer (bias, GELU, residual sum, softmax, rounding to 8 bits) is passes of its own. The layers of an encoder are few
+//! shapes, known at export. What that is worth beside ONNX Runtime's kernels is in docs/benchmarks.md.
 //!
 //! # The same bits
 //! A result depends on the instruction set ([`Kernels::name`]), and on nothing else: not on the number of workers, on the other
