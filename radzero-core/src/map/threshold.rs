@@ -1,5 +1,7 @@
 //! Which scores lie above a threshold of the map, without the sigmoid of each.
 
+use std::cmp::Ordering;
+
 use super::axis::blend;
 use super::sigmoid::{blended_row, sigmoid};
 use super::wide::Piece;
@@ -31,7 +33,11 @@ pub(super) enum Side {
 impl Threshold {
     pub(super) fn new(value: f32) -> Self {
         let (below, above) = (value * (1.0 - SIGMOID_MARGIN), value * (1.0 + SIGMOID_MARGIN));
-        Self { value, low: last(|score| sigmoid(score) <= below).0, high: last(|score| !(sigmoid(score) > above)).1 }
+        Self {
+            value,
+            low: last(|score| sigmoid(score) <= below).0,
+            high: last(|score| sigmoid(score).partial_cmp(&above) != Some(Ordering::Greater)).1,
+        }
     }
 
     /// Where all scores within these bounds lie. NaN bounds nothing.
