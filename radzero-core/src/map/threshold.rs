@@ -51,9 +51,14 @@ impl Threshold {
         }
     }
 
+    /// Whether there are scores on both sides.
+    fn is_bounded(&self) -> bool {
+        self.low.is_finite() && self.high.is_finite()
+    }
+
     /// `target[i]`: whether the map is above the threshold.
     pub(super) fn mask(&self, target: &mut [bool], piece: Piece<'_>) {
-        if !compare(target, piece, (self.low, self.high)) {
+        if !(self.is_bounded() && compare(target, piece, (self.low, self.high))) {
             self.exact(piece, |start, values| {
                 for (above, &value) in target[start..].iter_mut().zip(values) {
                     *above = value > self.value;
@@ -65,7 +70,7 @@ impl Threshold {
     /// How many pixels of the map are above the threshold.
     pub(super) fn count(&self, piece: Piece<'_>) -> usize {
         let (mut above, known) = count(piece, (self.low, self.high));
-        if !known {
+        if !(self.is_bounded() && known) {
             above = 0;
             self.exact(piece, |_, values| above += values.iter().filter(|&&value| value > self.value).count());
         }
@@ -103,31 +108,38 @@ fn last(holds: impl Fn(f32) -> bool) -> (f32, f32) {
     (score(yes), score(no))
 }
 
-/// `target[i]`: whether the score is at least the second bound. False unless that is true of all that are above the first, so
-/// that it tells on which side the map is. (NaN is above nothing, in a map as here.)
+/// `target[i]`: whether the score is at least the second bound. False where that may not tell on which side the map is, as a
+/// score is between the bounds, which are numbers.
 ///
 /// Compiled for several instruction sets and chosen at run time; all give the same bits.
 #[multiversion::multiversion(targets("x86_64+avx512f+avx512vl+avx512dq+avx512bw", "x86_64+avx2"))]
 fn compare(target: &mut [bool], Piece { low, high, weight, .. }: Piece<'_>, bounds: (f32, f32)) -> bool {
-    let mut unknown = false;
+    let mut signs = 0;
     for ((above, &low), &high) in target.iter_mut().zip(low).zip(high) {
         let score = blend(low, high, weight);
         *above = score >= bounds.1;
-        unknown |= (score > bounds.0) != (score >= bounds.1);
+        signs |= between(score, bounds);
     }
-    !unknown
+    signs >> 31 == 0
 }
 
 /// How many are true of what [`compare`] says, and what it returns.
 #[multiversion::multiversion(targets("x86_64+avx512f+avx512vl+avx512dq+avx512bw", "x86_64+avx2"))]
 fn count(Piece { low, high, weight, .. }: Piece<'_>, bounds: (f32, f32)) -> (usize, bool) {
-    let (mut above, mut unknown) = (0_u32, false);
+    let (mut above, mut signs) = (0_u32, 0);
     for (&low, &high) in low.iter().zip(high) {
         let score = blend(low, high, weight);
         above += u32::from(score >= bounds.1);
-        unknown |= (score > bounds.0) != (score >= bounds.1);
+        signs |= between(score, bounds);
     }
-    (above as usize, !unknown)
+    (above as usize, signs >> 31 == 0)
+}
+
+/// Has its highest bit where a score is between the bounds, the first included: there the differences' signs are not the same.
+/// (Two comparisons take half as long again.) NaN may have it or not: it is above nothing, in a map as here.
+#[inline]
+fn between(score: f32, bounds: (f32, f32)) -> u32 {
+    (score - bounds.0).to_bits() ^ (score - bounds.1).to_bits()
 }
 
 #[cfg(test)]
