@@ -79,6 +79,10 @@ class Ours:
         self.process.stdin.flush()
         return [float(number) for number in self.line().split()]
 
+    def close(self):
+        self.process.stdin.close()
+        self.process.wait()
+
     def run(self):
         return self.ask("image")[0]
 

@@ -45,6 +45,7 @@ def answer(arguments, model, device, library, folder):
     contestant = contestants.Ours(arguments.program, None, model, device, arguments.threads, None, library)
     (folder / "prompts").write_text("\n".join(PROMPTS))
     contestant.ask(f"answer {folder} {arguments.radiograph}")
+    contestant.close()
     return contestant.kind, [np.fromfile(folder / name, dtype="<f4") for name in ("tokens", "probabilities", "maps")]
 
 

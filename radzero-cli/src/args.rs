@@ -49,8 +49,9 @@ One line for each image that was processed, in the order given, written when the
   results                 one a prompt, in the order given: prompt, probability, logit, map_min, map_max,
                           point [x, y] (the map's greatest value, in pixels of the image)
   maps                    path of the array written, with --save-maps only
-  provenance              device, kernels (own ones, by instruction set, or null), precision, origin, transfer_syntax,
-                          frame, policy, intensity, warnings, geometry, resample, nodes, onnxruntime, radzero
+  provenance              device, text_device (the text graph's), kernels (own ones, by instruction set, or null), precision,
+                          origin, transfer_syntax, frame, policy, intensity, warnings, geometry, resample, nodes,
+                          onnxruntime, radzero
 
 An image that failed has no line there. It has one on standard error, a JSON object too: image, kind, error. Errors that
 stop the command are plain text on standard error, and the exit status is 2.";

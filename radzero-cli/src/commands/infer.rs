@@ -119,6 +119,7 @@ fn json(seen: &Seen<'_>, summaries: &[Summary], maps: Option<&Path>) -> Result<S
         maps: maps.as_deref(),
         provenance: ProvenanceFields {
             device: provenance.device.to_string(),
+            text_device: seen.model.text_device().to_string(),
             kernels: provenance.kernels,
             precision: provenance.precision,
             origin: provenance.origin,

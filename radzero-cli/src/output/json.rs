@@ -51,6 +51,8 @@ impl<'a> PromptResult<'a> {
 #[derive(Debug, Serialize)]
 pub(crate) struct ProvenanceFields<'a> {
     pub(crate) device: String,
+    /// The text graph's, which stays in 32 bits.
+    pub(crate) text_device: String,
     /// The project's own, by instruction set; null where there are none.
     pub(crate) kernels: Option<&'static str>,
     pub(crate) precision: Precision,
@@ -123,7 +125,8 @@ mod tests {
             results: vec![PromptResult::new("There is\nfibrosis", 0.5, 0.0, 0.125, peak)],
             maps: None,
             provenance: ProvenanceFields {
-                device: "cpu".into(),
+                device: "openvino:bf16".into(),
+                text_device: "openvino".into(),
                 kernels: Some("avx2"),
                 precision: Precision::Fp32,
                 origin: Origin::Dicom,
@@ -154,7 +157,7 @@ mod tests {
                 "map_min": 0.125, "map_max": 0.875, "point": [1022, 523],
             }],
             "provenance": {
-                "device": "cpu", "kernels": "avx2", "precision": "fp32", "origin": "dicom",
+                "device": "openvino:bf16", "text_device": "openvino", "kernels": "avx2", "precision": "fp32", "origin": "dicom",
                 "intensity": "stored-maximum-inverted",
                 "transfer_syntax": "1.2.840.10008.1.2.5", "frame": {"index": 1, "count": 2}, "policy": "reference",
                 "warnings": ["negative-values"],
