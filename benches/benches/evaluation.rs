@@ -147,7 +147,9 @@ fn main() -> ExitCode {
     // Cargo adds `--bench`.
     let arguments: Vec<String> = std::env::args().skip(1).filter(|argument| argument != "--bench").collect();
     let full_size = arguments.iter().position(|argument| argument == "--full-size");
-    let full_size = full_size.and_then(|at| arguments.get(at + 1)).map(|directory| RadZero::open(directory).unwrap());
+    // Cargo runs a bench in its package's folder; the path is meant from the repository's.
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let full_size = full_size.and_then(|at| arguments.get(at + 1)).map(|path| RadZero::open(root.join(path)).unwrap());
 
     let folder = tempfile::tempdir().unwrap();
     let data = data(folder.path());
