@@ -10,7 +10,7 @@ use ndarray::{ArrayViewMut2, ArrayViewMut3, Axis};
 
 use crate::tile::{self, LANES};
 use crate::workers::{Workers, share};
-use crate::{ShapeError, function, scratch};
+use crate::{ShapeError, function, scratch, transpose};
 
 /// What attention is computed over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -69,8 +69,13 @@ pub(crate) fn run<S: Simd, const ROWS: usize, const VECTORS: usize, const QUERIE
         scratch::with(heads * (keys + values), |packed| {
             let parts = packed.chunks_exact_mut(keys + values).collect();
             share(workers, parts, |head, packed: &mut &mut [f32]| {
+                // Keys as blocks [blocks, width, ROWS].
                 let (keys, values) = packed.split_at_mut(keys);
-                pack_keys::<ROWS>(shape, head, k, keys);
+                let rows = rows_of(shape, head, k);
+                simd.vectorize(
+                    #[inline(always)]
+                    || transpose::pack::<S, ROWS>(simd, rows, width, keys),
+                );
                 pack_values::<ROWS>(shape, head, v, values);
             });
             let packed: &[f32] = packed;
@@ -112,30 +117,21 @@ pub(crate) fn parts_of<const QUERIES: usize>(
     parts
 }
 
-/// Keys of a head as blocks \[blocks, width, ROWS\]; keys that do not exist are zeros.
-#[inline(always)]
-fn pack_keys<const ROWS: usize>(shape: Attention, head: usize, k: &[f32], packed: &mut [f32]) {
-    let rows: Vec<&[f32]> = rows_of(shape, head, k).collect();
-    for (block, packed) in packed.chunks_exact_mut(ROWS * shape.width).enumerate() {
-        let (columns, _) = packed.as_chunks_mut::<ROWS>();
-        for lane in 0..ROWS {
-            match rows.get(block * ROWS + lane) {
-                Some(row) => columns.iter_mut().zip(*row).for_each(|(column, value)| column[lane] = *value),
-                None => columns.iter_mut().for_each(|column| column[lane] = 0.0),
-            }
-        }
-    }
-}
-
 /// Values of a head as blocks of channels \[blocks, tokens, ROWS\]; channels that do not exist are zeros.
 #[inline(always)]
 pub(crate) fn pack_values<const ROWS: usize>(shape: Attention, head: usize, v: &[f32], packed: &mut [f32]) {
     for (block, packed) in packed.chunks_exact_mut(ROWS * shape.tokens).enumerate() {
         let first = block * ROWS;
-        let count = ROWS.min(shape.width - first);
-        for (packed, row) in packed.chunks_exact_mut(ROWS).zip(rows_of(shape, head, v)) {
-            packed[..count].copy_from_slice(&row[first..][..count]);
-            packed[count..].fill(0.0);
+        let (packed, _) = packed.as_chunks_mut::<ROWS>();
+        for (packed, row) in packed.iter_mut().zip(rows_of(shape, head, v)) {
+            // Of a length known beforehand, as nearly all are, a copy is two instructions.
+            match row[first..].first_chunk::<ROWS>() {
+                Some(row) => *packed = *row,
+                None => {
+                    *packed = [0.0; ROWS];
+                    packed[..row.len() - first].copy_from_slice(&row[first..]);
+                }
+            }
         }
     }
 }
@@ -173,11 +169,20 @@ impl<S: Simd> Block<S> {
     /// Queries side by side, \[width, QUERIES\], divided by sqrt(width); queries that do not exist are zeros.
     #[inline(always)]
     fn pack_queries<const QUERIES: usize>(&self, q: &[f32], packed: &mut [f32]) {
-        let scale = 1.0 / (self.shape.width as f32).sqrt();
+        let scale = f32x16::splat(self.simd, 1.0 / (self.shape.width as f32).sqrt());
+        let width = self.shape.width;
         let (channels, _) = packed.as_chunks_mut::<QUERIES>();
-        channels.iter_mut().for_each(|channel| channel.fill(0.0));
-        for (lane, row) in rows_of(self.shape, self.head, q).skip(self.first).take(QUERIES).enumerate() {
-            channels.iter_mut().zip(row).for_each(|(channel, value)| channel[lane] = value * scale);
+        let mut rows = rows_of(self.shape, self.head, q).skip(self.first).take(QUERIES);
+        for lane in (0..QUERIES).step_by(LANES) {
+            let mut lanes: [&[f32]; LANES] = [&[]; LANES];
+            for lane in &mut lanes {
+                *lane = rows.next().unwrap_or_default();
+            }
+            for first in (0..width).step_by(LANES) {
+                for (channel, values) in (first..width).zip(transpose::columns(self.simd, lanes, first)) {
+                    (values * scale).store_slice(&mut channels[channel][lane..][..LANES]);
+                }
+            }
         }
     }
 

@@ -24,6 +24,7 @@ mod linear;
 mod panels;
 mod scratch;
 mod tile;
+mod transpose;
 #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
 mod words;
 mod workers;

@@ -5,7 +5,7 @@ use fearless_simd::{Simd, f32x16, prelude::*};
 use crate::panels::{BytePanels, Panels};
 use crate::tile::{self, LANES};
 use crate::workers::{Workers, share};
-use crate::{ShapeError, function, scratch};
+use crate::{ShapeError, function, scratch, transpose};
 
 /// Inputs that one pass takes: with more, sums are kept in the result between passes. As many as the perceptron of a base-size
 /// model has: its rows and panels then come from the third-level cache, which is fast enough, and a second pass is not.
@@ -174,31 +174,9 @@ impl<S: Simd> Rows<'_, S> {
         let inputs = self.layer.layout.inputs();
         for from in (0..inputs).step_by(DEPTH) {
             let to = inputs.min(from + DEPTH);
-            self.pack::<ROWS>(from..to, packed);
+            let rows = self.x.chunks_exact(inputs).map(|row| &row[from..to]);
+            transpose::pack::<S, ROWS>(self.simd, rows, to - from, packed);
             self.pass::<ROWS, VECTORS>(from..to, packed, part);
-        }
-    }
-
-    /// Brings the rows' values from `range` on into blocks \[blocks, range, ROWS\]; rows that do not exist are zeros.
-    #[inline(always)]
-    fn pack<const ROWS: usize>(&self, range: std::ops::Range<usize>, packed: &mut [f32]) {
-        let inputs = self.layer.layout.inputs();
-        let rows = self.x.len() / inputs;
-        for (block, values) in packed.chunks_exact_mut(ROWS * range.len().max(1)).enumerate() {
-            let (columns, _) = values.as_chunks_mut::<ROWS>();
-            for row in 0..ROWS {
-                let index = block * ROWS + row;
-                if index < rows {
-                    let source = &self.x[index * inputs..][range.clone()];
-                    for (column, value) in columns.iter_mut().zip(source) {
-                        column[row] = *value;
-                    }
-                } else {
-                    for column in columns.iter_mut() {
-                        column[row] = 0.0;
-                    }
-                }
-            }
         }
     }
 
