@@ -37,8 +37,21 @@ pub(crate) fn pack<'a, S: Simd, const ROWS: usize>(
             *lane = rows.next().unwrap_or_default();
         }
         for first in (0..length).step_by(LANES) {
-            for (column, values) in (first..length).zip(columns(simd, lanes, first)) {
-                store(&mut block[column * ROWS..], values, ROWS);
+            let columns = columns(simd, lanes, first);
+            // What a store's other lanes fall on is written afterwards, as columns come in order.
+            match block.get_mut(first * ROWS..(first + LANES - 1) * ROWS + LANES) {
+                Some(place) => {
+                    for (column, values) in columns.into_iter().enumerate() {
+                        values.store_slice(&mut place[column * ROWS..][..LANES]);
+                    }
+                }
+                None => {
+                    for (column, values) in (first..length).zip(columns) {
+                        let mut kept = [0.0; LANES];
+                        values.store_slice(&mut kept);
+                        block[column * ROWS..][..ROWS].copy_from_slice(&kept[..ROWS]);
+                    }
+                }
             }
         }
     }
@@ -63,19 +76,6 @@ fn load<S: Simd>(simd: S, values: &[f32]) -> f32x16<S> {
             let mut kept = [0.0; LANES];
             kept[..values.len()].copy_from_slice(values);
             f32x16::from_slice(simd, &kept)
-        }
-    }
-}
-
-/// Stores the first `wanted` values. What the others fall on is written afterwards, as columns come in order.
-#[inline(always)]
-fn store<S: Simd>(place: &mut [f32], values: f32x16<S>, wanted: usize) {
-    match place.first_chunk_mut::<LANES>() {
-        Some(place) => values.store_slice(place),
-        None => {
-            let mut kept = [0.0; LANES];
-            values.store_slice(&mut kept);
-            place[..wanted].copy_from_slice(&kept[..wanted]);
         }
     }
 }
