@@ -18,12 +18,15 @@
 //! All values are 32-bit floats, but for the weights of 8 bits (signed, not -128) and their sums (32-bit integers).
 //!
 //! Inputs of the layers of 8 bits are rounded row by row: of a row from its least value to its greatest, with 0 among them, `scale` is
-//! a 255th (1 where that is not a normal number), `zero` is -least / scale, rounded, and a value's level is value x (1 / scale), rounded,
-//! plus zero, within 0 to 255. All rounding is to the nearest, ties to even. The result is the sum of (level - zero) x weight, which fits
-//! into 32 bits exactly, times the output's factor of `scales`, times `scale`. `sums` are those of each output's weights.
+//! a 255th (1 where that is below the smallest normal number), `zero` is -least / scale, rounded, and a value's level is
+//! value x (1 / scale), rounded, plus zero, within 0 to 255. All rounding is to the nearest, ties to even. The result is the sum of
+//! (level - zero) x weight, which fits into 32 bits exactly, times the output's factor of `scales`, times `scale`. `sums` are those of
+//! each output's weights. A layer has at most [`BytePanels::MOST`] inputs.
 //!
-//! Queries and keys of `AttentionInt16` are rounded by token and head: a level is a 4095th of the greatest absolute value (1 where that is
-//! not a normal number), and a value's level is value x (1 / level), rounded.
+//! Queries and keys of `AttentionInt16` are rounded by token and head: a level is a 4095th of the greatest absolute value (1 where that
+//! is below the smallest normal number), and a value's level is value x (1 / level), rounded.
+//!
+//! A value that is not a number, or is infinite, makes all that is rounded with it not a number.
 
 use radzero_kernels::Kernels;
 pub use radzero_kernels::{Attention, BytePanels, Panels};

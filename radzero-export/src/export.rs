@@ -39,7 +39,7 @@ pub struct ExportOptions {
     pub position_embedding: PositionConvention,
     /// Numeric precision of the image graph.
     pub precision: Precision,
-    /// Folder of radiographs (PNG, JPEG) that 8-bit scales are chosen on; needed for, and only for, [`Precision::Int8`].
+    /// Folder of radiographs (PNG, JPEG, DICOM) that 8-bit scales are chosen on; needed for, and only for, [`Precision::Int8`].
     /// Of more than 16, 16 are taken, evenly spread over their names' order.
     pub calibration: Option<PathBuf>,
     /// Which operators the graphs are made of.

@@ -28,7 +28,7 @@ struct Arguments {
     /// Numeric precision of the image encoder; fp16 is for GPUs, int8 for CPUs.
     #[arg(long, value_enum, value_name = "PRECISION", default_value = "fp32")]
     precision: PrecisionName,
-    /// Folder of radiographs that int8 is calibrated on: a few, like those the model will see.
+    /// Folder of radiographs (PNG, JPEG, DICOM) that int8 is calibrated on: a few, like those the model will see.
     #[arg(long, value_name = "DIR")]
     calibration: Option<PathBuf>,
     /// Operators of the graphs: ONNX Runtime's fused ones (CPU, CUDA), or standard ones only (TensorRT, OpenVINO, others).

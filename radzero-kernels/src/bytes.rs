@@ -1,4 +1,4 @@
-//! Fully connected layers of 8-bit integers, for processors with instructions for them (AVX-512 VNNI).
+//! Fully connected layers of 8-bit integers, for processors with instructions for them (AVX-512 with VNNI, as of Ice Lake or Zen 4).
 //!
 //! Each row of inputs has a range of its own, from its least to its greatest value with 0 among them, in 256 levels. So a row's result
 //! does not depend on the others, and outlying values of one token leave the others their levels.

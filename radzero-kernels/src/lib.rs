@@ -4,7 +4,7 @@
 //! 1. [`Panels`], [`BytePanels`]: how weights are stored, so that they are read in order and as they lie in a file
 //! 2. `tile`: the innermost loop, a small block of a matrix product that stays in registers
 //! 3. [`Kernels::linear`] and [`Kernels::attention`]: blocks that stay in a core's cache, shared out among [`Workers`];
-//!    [`Kernels::linear_int8`] and [`Kernels::attention_int16`] are their like for integers
+//!    [`Kernels::linear_int8`] and [`Kernels::attention_int16`] do the same with integers
 //! 4. `function`: e^x and GELU, a vector at a time
 //!
 //! # Why not a matrix library?
@@ -101,7 +101,7 @@ impl Kernels {
         Ok(())
     }
 
-    /// Whether [`Kernels::linear_int8`] and [`Kernels::attention_int16`] are there: with AVX-512 VNNI.
+    /// Whether [`Kernels::linear_int8`] and [`Kernels::attention_int16`] are there: with the AVX-512 of Ice Lake or Zen 4 and later, which has VNNI.
     #[must_use]
     pub fn multiplies_integers(self) -> bool {
         self.name() == "avx512"

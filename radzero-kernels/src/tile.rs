@@ -12,7 +12,7 @@ pub(crate) type Tile<S, const ROWS: usize, const VECTORS: usize> = [[f32x16<S>; 
 
 /// `sum[row] += sum over i of a[i][row] * b[i]`.
 ///
-/// `a` is \[length, ROWS\], `b` \[length, STRIDE\], of which VECTORS vectors from column `FIRST` on are taken.
+/// `a` is \[length, ROWS\], `b` \[length, STRIDE\], of which VECTORS vectors from column `first` on are taken.
 ///
 /// Each step loads VECTORS vectors and multiplies them by ROWS values. ROWS x VECTORS is chosen so that the sums stay in
 /// registers and enough of them are under way to keep the multipliers busy.

@@ -1,4 +1,4 @@
-//! Attention whose scores are products of 16-bit integers, for processors with instructions for them (AVX-512 VNNI).
+//! Attention whose scores are products of 16-bit integers, for processors with instructions for them (AVX-512 with VNNI, as of Ice Lake or Zen 4).
 //!
 //! A token's query and key in a head have a scale each, so that the greatest value takes all levels. The softmax and the weighted
 //! sums are in 32-bit floats.
@@ -87,7 +87,7 @@ fn compute(
     block.sums::<ROWS, VECTORS, QUERIES>(values, weights, factors, y);
 }
 
-/// Rounds rows to levels, \[blocks, pairs, LANES\] of two levels a word, and keeps what a level stands for; rows that do not exist
+/// Rounds rows to levels, \[blocks, pairs, WIDE\] of two levels a word, and keeps what a level stands for; rows that do not exist
 /// are zeros.
 #[inline(always)]
 fn pack<'a, const WIDE: usize>(

@@ -30,7 +30,7 @@ impl Workers for Serial {
 pub(crate) fn share<T: Send>(workers: &dyn Workers, parts: Vec<T>, task: impl Fn(usize, &mut T) + Sync) {
     let parts: Vec<std::sync::Mutex<T>> = parts.into_iter().map(std::sync::Mutex::new).collect();
     workers.run(parts.len(), &|index| {
-        // A panic elsewhere has already spoilt the result; it is passed on by whoever runs the tasks.
+        // A panic elsewhere has already spoilt the result, and whoever runs the tasks ends with it.
         let mut part = parts[index].lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         task(index, &mut part);
     });

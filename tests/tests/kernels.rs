@@ -5,7 +5,7 @@
 use std::num::NonZeroUsize;
 
 use ndarray::Array2;
-use radzero_core::operators::Operator;
+use radzero_core::operators::{DOMAIN, Operator};
 use radzero_core::{RadZero, Radiograph};
 use radzero_export::{Precision, Target};
 use radzero_kernels::Kernels;
@@ -16,7 +16,8 @@ use radzero_tests::models::Exported;
 fn own(model: &RadZero) -> usize {
     let count = |operator: Operator| -> usize {
         let places = model.image_placement().operators();
-        places.filter_map(|(_, operators)| operators.get(operator.name())).sum()
+        let name = format!("{DOMAIN}:{}", operator.name());
+        places.filter_map(|(_, operators)| operators.get(&name)).sum()
     };
     Operator::ALL.into_iter().map(count).sum()
 }

@@ -54,7 +54,7 @@ impl RadZeroBuilder {
         self
     }
 
-    /// Leaves the image graph's layers and attention on the CPU to ONNX Runtime's kernels, instead of the project's own
+    /// Leaves both graphs' layers, and the image graph's attention, on the CPU to ONNX Runtime's kernels, instead of the project's own
     /// ([`RadZero::kernels`]): to compare the two.
     pub fn onnxruntime_kernels(mut self) -> Self {
         self.options.kernels = None;
@@ -115,7 +115,8 @@ impl RadZeroBuilder {
         self.options.device = device.for_text();
         let text = TextSession::open(&runtime, &directory, &self.options)?;
         let prompts = Mutex::new(LruCache::new(PROMPT_CACHE));
-        let kernels = self.options.kernels.filter(|_| image.placement().has_own_operators());
+        let own = image.placement().has_own_operators() || text.placement().has_own_operators();
+        let kernels = self.options.kernels.filter(|_| own);
         Ok(RadZero { directory, device, kernels, runtime, image, text, tokenizer, prompts })
     }
 }

@@ -106,9 +106,10 @@ impl RadZero {
         &self.runtime
     }
 
-    /// The instruction set of the project's own kernels that run the image graph's layers and attention (`avx512`, `avx2`,
-    /// `neon`); `None` where ONNX Runtime's run them: on devices other than the CPU, on other processors, and for graphs without
-    /// [operators](crate::operators) of the project's own.
+    /// The instruction set of the project's own kernels that run layers of both graphs and the image graph's attention
+    /// (`avx512`, `avx2`, `neon`); `None` where ONNX Runtime's run all of them: on devices other than the CPU, on other processors,
+    /// and for graphs without [operators](crate::operators) of the project's own. Which of these run, and how many, is in
+    /// [`image_placement`](Self::image_placement): what a processor has no kernels for (8 bits without AVX-512) runs as its definition.
     #[must_use]
     pub fn kernels(&self) -> Option<&'static str> {
         self.kernels.map(Kernels::name)

@@ -13,7 +13,7 @@ use crate::manifest::{Precision, Target};
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Device {
-    /// ONNX Runtime's CPU kernels.
+    /// The CPU: the project's own kernels where the processor has vectors for them, ONNX Runtime's for the rest.
     #[default]
     Cpu,
     /// OpenVINO on the CPU, in 32-bit floating point.
@@ -58,7 +58,7 @@ impl Device {
         };
         match (self, precision, target) {
             (Self::Cpu, Precision::Fp16, _) => needs("--precision fp32 or int8"),
-            (Self::Cpu, Precision::Int8, _) if !multiplies_bytes() => Err(Error::new(
+            (Self::Cpu, Precision::Int8, _) if !byte_products_are_exact() => Err(Error::new(
                 ErrorKind::Provider,
                 "this processor has no VNNI instructions, without which 8-bit products overflow: export with \
                      --precision fp32",
@@ -74,12 +74,12 @@ impl Device {
 }
 
 /// Whether sums of products of unsigned and signed bytes are exact on this processor.
-fn multiplies_bytes() -> bool {
-    #[cfg(target_arch = "x86_64")]
+fn byte_products_are_exact() -> bool {
+    #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
     {
         is_x86_feature_detected!("avx512vnni") || is_x86_feature_detected!("avxvnni")
     }
-    #[cfg(not(target_arch = "x86_64"))]
+    #[cfg(not(any(target_arch = "x86", target_arch = "x86_64")))]
     true
 }
 

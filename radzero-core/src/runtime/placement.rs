@@ -9,7 +9,7 @@ use ort::session::Session;
 
 use super::Device;
 use crate::error::{Error, ErrorKind, Result};
-use crate::operators::Operator;
+use crate::operators::DOMAIN;
 
 /// Session configuration without which ONNX Runtime keeps no record of the assignment.
 pub(super) const RECORD_KEY: &str = "session.record_ep_graph_assignment_info";
@@ -42,9 +42,15 @@ impl Placement {
                 let mut node_count = 0;
                 check((api.EpAssignedSubgraph_GetNodes)(subgraph, &raw mut nodes, &raw mut node_count))?;
                 for &node in slice(nodes, node_count) {
-                    let mut operator: *const c_char = std::ptr::null();
+                    let (mut domain, mut operator) = (std::ptr::null(), std::ptr::null());
+                    check((api.EpAssignedNode_GetDomain)(node, &raw mut domain))?;
                     check((api.EpAssignedNode_GetOperatorType)(node, &raw mut operator))?;
-                    *operators.entry(text(operator)).or_default() += 1;
+                    let (domain, mut operator) = (text(domain), text(operator));
+                    // Others have an operator "Attention", too.
+                    if domain == DOMAIN {
+                        operator = format!("{domain}:{operator}");
+                    }
+                    *operators.entry(operator).or_default() += 1;
                 }
             }
         }
@@ -56,7 +62,8 @@ impl Placement {
         self.0.iter().map(|(name, operators)| (name.as_str(), operators.values().sum()))
     }
 
-    /// Execution providers and, of each, the operators that it runs with their number.
+    /// Execution providers and, of each, the operators that it runs with their number. Those of the project's own
+    /// ([`operators`](crate::operators)) have their domain before them, as in `radzero:Linear`.
     pub fn operators(&self) -> impl Iterator<Item = (&str, &BTreeMap<String, usize>)> {
         self.0.iter().map(|(name, operators)| (name.as_str(), operators))
     }
@@ -64,9 +71,7 @@ impl Placement {
     /// Whether the graph has operators of the project's own that were not replaced by their definitions: these run on its own
     /// kernels.
     pub(crate) fn has_own_operators(&self) -> bool {
-        let own =
-            |operators: &BTreeMap<String, usize>| Operator::ALL.iter().any(|own| operators.contains_key(own.name()));
-        self.0.values().any(own)
+        self.0.values().flat_map(BTreeMap::keys).any(|name| name.split(':').next() == Some(DOMAIN))
     }
 
     /// Fails unless `device` runs every heavy node.

@@ -5,6 +5,9 @@
 //!    smoothing, and compared with the exact product.
 //! 3. The best is taken; a layer whose error stays too large remains in 32 bits.
 //!
+//! Attention's scores are products of 16-bit integers in every block: 4095 levels a side are far finer than anything here, and are
+//! not measured.
+//!
 //! Smoothing (SmoothQuant, arXiv 2211.10438) moves outliers of an input channel into the weights that read it. It costs
 //! nothing at run time where the layer before can take the factor: the norms before queries, keys, values and the
 //! perceptron, and the values before attention's output. Only the perceptron's second layer needs a multiplication.
@@ -106,6 +109,7 @@ pub(crate) fn plan(
     let mut ranges = Ranges::default();
     for image in images {
         reference::image::tokens(checkpoint, convention, image.view(), progress, &mut |seen: Seen<'_>| {
+            reference::finite("a layer's inputs on a calibration image", seen.values)?;
             ranges.widen(seen.name(), seen.values);
             Ok(())
         })?;

@@ -26,7 +26,7 @@ pub(super) struct Error {
 
 impl Error {
     pub(super) fn relative(&self) -> f32 {
-        if self.exact > 0.0 { (self.difference / self.exact).sqrt() as f32 } else { 0.0 }
+        if self.difference == 0.0 { 0.0 } else { (self.difference / self.exact).sqrt() as f32 }
     }
 }
 

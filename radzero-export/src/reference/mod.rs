@@ -182,7 +182,7 @@ fn end(checkpoint: &Checkpoint, rows: Array2<f32>) -> Result<Array2<f32>, Export
     })
 }
 
-fn finite(what: &'static str, values: &Array2<f32>) -> Result<(), ExportError> {
+pub(crate) fn finite(what: &'static str, values: &Array2<f32>) -> Result<(), ExportError> {
     match values.iter().filter(|value| !value.is_finite()).count() {
         0 => Ok(()),
         found => Err(ExportError::NotFinite { what, found, total: values.len() }),
