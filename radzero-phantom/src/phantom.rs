@@ -50,7 +50,7 @@ pub struct Seen {
     pub side: Option<Side>,
     /// The third of the lung; `None` where the finding is not one of a zone.
     pub zone: Option<Zone>,
-    /// The pixels that it covers.
+    /// The pixels that it covers, whatever lies over them.
     pub mask: Mask,
     /// The box around the mask.
     pub bounds: Bounds,
@@ -99,7 +99,9 @@ impl Plan {
         }
         let anatomy = &self.anatomy;
         let mut layers = anatomy.draw(size);
-        for finding in &self.findings {
+        // Metal last: it lets nothing through, wherever it lies.
+        let metal = |finding: &&Finding| finding.kind == Kind::Pacemaker;
+        for finding in self.findings.iter().filter(|f| !metal(f)).chain(self.findings.iter().filter(metal)) {
             finding.shape.draw(anatomy, &mut layers);
         }
         for (value, marking) in layers.tissue.values.iter_mut().zip(&layers.markings.values) {

@@ -2,9 +2,10 @@
 
 #![allow(clippy::unwrap_used, missing_docs)]
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
-use radzero_phantom::{Bounds, Depth, Error, Kind, Phantom, Plan, Side, Size, Zone, samples};
+use radzero_phantom::{Bounds, Depth, Error, Kind, Phantom, Plan, Seen, Side, Size, Zone, samples};
 use sha2::{Digest, Sha256};
 
 fn drawn(seed: u64, kinds: &[Kind], side: u32) -> Phantom {
@@ -23,10 +24,10 @@ fn with(kind: Kind, count: usize) -> impl Iterator<Item = Phantom> {
 #[test]
 fn a_seed_gives_the_same_pixels_always() {
     let every = |side| drawn(7, &Kind::ALL, side).to_u8();
-    assert_eq!(hash(&every(224)), "1452677c03765c836db5ee2970a3860b6063f271473f75d37c29593d735c0da2");
-    assert_eq!(hash(&every(100)), "7707f21b1a5e38afd9e56e5d359126c6dfea4f03140e327af3af19206e4eae4e");
+    assert_eq!(hash(&every(224)), "168f1ff5f26e49309ed36e209a73b8612a80ff135773a7b9301f2c046e8f9ba1");
+    assert_eq!(hash(&every(100)), "1df36c740d7deeb04539facc1644a52471c978063090ecba50c64ca946d46f76");
     let sixteen: Vec<u8> = drawn(7, &Kind::ALL, 100).to_u16().into_iter().flat_map(u16::to_le_bytes).collect();
-    assert_eq!(hash(&sixteen), "1962ae2ddaea0c08625ff0623492ce8785ba128b40ed0273a6f8e7e13eb4cfea");
+    assert_eq!(hash(&sixteen), "3d575df1dec43c2faee5bcc61cf1ef5b2090bc71605234a3970a40852028ba39");
 }
 
 #[test]
@@ -124,6 +125,72 @@ fn findings_change_the_picture_where_they_are() {
             assert!(inside / count > 0.05, "{kind:?}, seed {}: mean change {}", phantom.seed, inside / count);
         }
     }
+}
+
+/// The share of a finding's pixels that findings other than itself cover, of those that `counts`.
+fn covered_by_others(phantom: &Phantom, index: usize, counts: impl Fn(&Seen) -> bool) -> f64 {
+    let others = phantom.findings.iter().enumerate().filter(|&(other, f)| other != index && counts(f));
+    let others: Vec<&Seen> = others.map(|(_, f)| f).collect();
+    let pixels = |covered: &[bool]| -> Vec<usize> { (0..covered.len()).filter(|&pixel| covered[pixel]).collect() };
+    let own = pixels(phantom.findings[index].mask.covered());
+    let shared = own.iter().filter(|&&pixel| others.iter().any(|f| f.mask.covered()[pixel])).count();
+    shared as f64 / own.len() as f64
+}
+
+#[test]
+fn findings_overlap_each_other() {
+    let phantoms: Vec<Phantom> = (0..400).map(|seed| Plan::new(seed).draw(Size::square(96)).unwrap()).collect();
+    let (mut findings, mut over_any, mut over_lesions, mut pairs) = (0, 0, 0, BTreeSet::new());
+    for phantom in &phantoms {
+        for (index, seen) in phantom.findings.iter().enumerate() {
+            findings += 1;
+            over_any += usize::from(covered_by_others(phantom, index, |_| true) > 0.1);
+            // Not counting the enlarged heart, which much lies behind.
+            over_lesions += usize::from(covered_by_others(phantom, index, |f| f.kind != Kind::Cardiomegaly) > 0.1);
+            for other in &phantom.findings {
+                if covered_by_others(phantom, index, |f| std::ptr::eq(f, other)) > 0.1 {
+                    pairs.insert((seen.kind, other.kind));
+                }
+            }
+        }
+    }
+    let share = |count: usize| count as f64 / findings as f64;
+    // Measured: 0.43 and 0.32.
+    assert!(share(over_any) > 0.4, "{} of {findings} overlap", share(over_any));
+    assert!(share(over_lesions) > 0.28, "{} of {findings} overlap others than the heart", share(over_lesions));
+    for pair in [
+        (Kind::Nodule, Kind::Effusion),
+        (Kind::Nodule, Kind::Cardiomegaly),
+        (Kind::Consolidation, Kind::Effusion),
+        (Kind::Mass, Kind::Pacemaker),
+        (Kind::Fracture, Kind::Pneumothorax),
+        (Kind::Fracture, Kind::Mass),
+    ] {
+        assert!(pairs.contains(&pair), "{pair:?} of {pairs:?}");
+    }
+}
+
+/// What merges with a finding, or has no room beside it, leaves at least a part of it alone.
+#[test]
+fn no_finding_hides_another() {
+    let lesion = |kind| matches!(kind, Kind::Mass | Kind::Consolidation | Kind::Atelectasis | Kind::Nodule);
+    let (mut hidden, mut in_air) = (0.0_f64, 0.0_f64);
+    for seed in 0..400 {
+        let phantom = Plan::new(seed).draw(Size::square(96)).unwrap();
+        for (index, _) in phantom.findings.iter().enumerate().filter(|(_, f)| lesion(f.kind)) {
+            let dense = |f: &Seen| lesion(f.kind) || matches!(f.kind, Kind::Effusion | Kind::Pacemaker);
+            hidden = hidden.max(covered_by_others(&phantom, index, dense));
+            in_air = in_air.max(covered_by_others(&phantom, index, |f| f.kind == Kind::Pneumothorax));
+        }
+        let on = |kind| phantom.findings.iter().filter(move |f| f.kind == kind);
+        for (air, fluid) in on(Kind::Pneumothorax).flat_map(|air| on(Kind::Effusion).map(move |fluid| (air, fluid))) {
+            let both = air.mask.covered().iter().zip(fluid.mask.covered()).any(|(air, fluid)| *air && *fluid);
+            assert!(!both, "air in fluid, seed {seed}");
+        }
+    }
+    // Half and a sixth, but counted on pixels where the generator counts on points of its own.
+    assert!(hidden > 0.4 && hidden < 0.55, "{hidden}");
+    assert!(in_air > 0.1 && in_air < 0.2, "{in_air}");
 }
 
 #[test]

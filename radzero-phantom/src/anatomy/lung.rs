@@ -21,6 +21,8 @@ pub(crate) struct Lung {
     pub(crate) dome: f64,
     /// How far the diaphragm falls from dome to chest wall.
     fall: f64,
+    /// Height of pleural fluid at the chest wall, above the costophrenic angle.
+    pub(crate) fluid: Option<f64>,
 }
 
 impl Lung {
@@ -34,6 +36,7 @@ impl Lung {
             apex_lateral: random.range(0.14, 0.17),
             dome: dome + random.range(-0.008, 0.008),
             fall: random.range(0.075, 0.11),
+            fluid: None,
         }
     }
 
@@ -85,6 +88,17 @@ impl Lung {
         let lateral = self.lateral(p);
         let sides = (self.wall(p.y) - lateral).min(lateral - self.mediastinum(p.y));
         sides.min(self.diaphragm(lateral) - p.y).min(p.y - self.apex)
+    }
+
+    /// Depth below the surface of fluid that stands `level` high at the chest wall.
+    pub(crate) fn depth_in(&self, level: f64, p: Point) -> f64 {
+        let t = (self.lateral(p) / self.width).clamp(0.0, 1.0);
+        p.y - (self.diaphragm(self.width) - level * mix(0.62, 1.0, t * t * t))
+    }
+
+    /// Depth below the surface of the lung's own fluid; -1 without any.
+    pub(crate) fn submerged(&self, p: Point) -> f64 {
+        self.fluid.map_or(-1.0, |level| self.depth_in(level, p))
     }
 
     /// The third of the lung at a height.

@@ -54,9 +54,23 @@ impl Anatomy {
         }
     }
 
+    pub(crate) fn lung_mut(&mut self, side: Side) -> &mut Lung {
+        match side {
+            Side::Right => &mut self.right,
+            Side::Left => &mut self.left,
+        }
+    }
+
     /// The lung on whose half of the image a place lies.
     pub(crate) fn lung_at(&self, p: Point) -> &Lung {
         self.lung(if p.x < self.midline { Side::Right } else { Side::Left })
+    }
+
+    /// What is left of the contrast of something dense in the lung: heart and fluid in the same line leave it less air to
+    /// stand out from.
+    pub(crate) fn contrast(&self, p: Point) -> f64 {
+        let fluid = step(-0.014, 0.014, self.lung_at(p).submerged(p));
+        (1.0 - 0.6 * fluid) * (1.0 - 0.35 * self.heart.shade(p))
     }
 
     /// 0 outside both lungs, 1 inside, smooth between.

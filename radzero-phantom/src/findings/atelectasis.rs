@@ -21,9 +21,9 @@ struct Band {
     half: f64,
 }
 
-pub(crate) fn atelectasis(anatomy: &Anatomy, placed: &[Finding], random: &mut Random) -> Option<Finding> {
+pub(crate) fn atelectasis(anatomy: &Anatomy, random: &mut Random) -> Option<Finding> {
     let half_length = random.range(0.075, 0.11);
-    let place = in_lung(anatomy, placed, 0.8 * half_length, 0.045, &[Zone::Middle, Zone::Lower], random)?;
+    let place = in_lung(anatomy, 0.045, &[Zone::Middle, Zone::Lower], random)?;
     let lung = anatomy.lung(place.side);
     let count = 1 + random.below(2);
     let rise = random.range(0.05, 0.4);
@@ -58,8 +58,8 @@ impl Shape for Atelectasis {
                 let (distance, _) = segment(band.ends[0], band.ends[1], p);
                 step(band.half + 0.003, band.half - 0.003, distance)
             });
-            let band = band.fold(0.0, f64::max) * (1.0 - 0.8 * anatomy.heart.shade(p));
-            value + self.contrast * band * step(-0.002, 0.01, lung.depth(p))
+            let band = band.fold(0.0, f64::max);
+            value + self.contrast * anatomy.contrast(p) * band * step(-0.002, 0.01, lung.depth(p))
         });
     }
 }

@@ -19,9 +19,9 @@ struct Consolidation {
     bronchi: Vec<[Point; 2]>,
 }
 
-pub(crate) fn consolidation(anatomy: &Anatomy, placed: &[Finding], random: &mut Random) -> Option<Finding> {
+pub(crate) fn consolidation(anatomy: &Anatomy, random: &mut Random) -> Option<Finding> {
     let radii = [random.range(0.085, 0.13), random.range(0.085, 0.13)];
-    let place = in_lung(anatomy, placed, radii[0], 0.035, &Zone::ALL, random)?;
+    let place = in_lung(anatomy, 0.035, &Zone::ALL, random)?;
     let lung = anatomy.lung(place.side);
     let bronchi = (0..3)
         .map(|_| {
@@ -64,7 +64,7 @@ impl Shape for Consolidation {
             let mottled = 0.88 + 0.22 * cloud(self.texture ^ 3, 28.0, p);
             let bronchus =
                 self.bronchi.iter().map(|b| step(0.008, 0.003, segment(b[0], b[1], p).0)).fold(0.0, f64::max);
-            value + self.contrast * fill(p) * mottled * (1.0 - 0.4 * bronchus)
+            value + self.contrast * anatomy.contrast(p) * fill(p) * mottled * (1.0 - 0.4 * bronchus)
         });
     }
 }

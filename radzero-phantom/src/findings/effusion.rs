@@ -3,7 +3,7 @@
 use super::{Finding, Shape};
 use crate::anatomy::{Anatomy, Lung};
 use crate::canvas::Layers;
-use crate::geometry::{Area, Point, mix, step};
+use crate::geometry::{Area, Point, step};
 use crate::random::Random;
 use crate::{Kind, Side};
 
@@ -25,9 +25,7 @@ pub(crate) fn effusion(placed: &[Finding], random: &mut Random) -> Option<Findin
 impl Effusion {
     /// Depth below the fluid's surface.
     fn depth(&self, lung: &Lung, p: Point) -> f64 {
-        let t = (lung.lateral(p) / lung.width).clamp(0.0, 1.0);
-        let angle = lung.diaphragm(lung.width);
-        p.y - (angle - self.level * mix(0.62, 1.0, t * t * t))
+        lung.depth_in(self.level, p)
     }
 }
 
@@ -42,6 +40,10 @@ impl Shape for Effusion {
     fn covers(&self, anatomy: &Anatomy, p: Point) -> bool {
         let lung = anatomy.lung(self.side);
         lung.depth(p) > 0.0 && self.depth(lung, p) > 0.0 && !anatomy.heart.contains(p)
+    }
+
+    fn alter(&self, anatomy: &mut Anatomy) {
+        anatomy.lung_mut(self.side).fluid = Some(self.level);
     }
 
     fn draw(&self, anatomy: &Anatomy, layers: &mut Layers) {

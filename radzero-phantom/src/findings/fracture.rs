@@ -1,6 +1,5 @@
 //! Fracture: a rib broken apart, its ends displaced, with callus around them.
 
-use super::place::visible;
 use super::{Finding, Shape};
 use crate::anatomy::{Anatomy, Break};
 use crate::canvas::Layers;
@@ -17,27 +16,23 @@ struct Fracture {
 
 /// Radius of the mask around the middle of the gap.
 const REACH: f64 = 0.048;
-/// Places tried before a fracture is given up.
-const ATTEMPTS: usize = 40;
 
-pub(crate) fn fracture(anatomy: &Anatomy, placed: &[Finding], random: &mut Random) -> Option<Finding> {
-    (0..ATTEMPTS).find_map(|_| {
-        let side = Side::random(random);
-        let lung = anatomy.lung(side);
-        let step = anatomy.bones.half * random.range(2.6, 3.6);
-        let at = Break {
-            side,
-            rib: 1 + random.below(anatomy.bones.count() - 2),
-            lateral: lung.width * random.range(0.45, 0.88),
-            gap: random.range(0.010, 0.015),
-            displacement: if random.chance(0.75) { step } else { -step },
-        };
-        let shape = Fracture { at, callus: random.range(0.19, 0.26) };
-        let place = at.place(anatomy);
-        let fits = lung.depth(place) > 0.03 && visible(anatomy, placed, place, REACH);
-        let kind = Kind::Fracture;
-        fits.then(|| Finding { kind, side: Some(side), zone: Some(lung.zone(place.y)), shape: Box::new(shape) })
-    })
+pub(crate) fn fracture(anatomy: &Anatomy, random: &mut Random) -> Option<Finding> {
+    let side = Side::random(random);
+    let lung = anatomy.lung(side);
+    let step = anatomy.bones.half * random.range(2.6, 3.6);
+    let at = Break {
+        side,
+        rib: 1 + random.below(anatomy.bones.count() - 2),
+        lateral: lung.width * random.range(0.45, 0.88),
+        gap: random.range(0.010, 0.015),
+        displacement: if random.chance(0.75) { step } else { -step },
+    };
+    let shape = Fracture { at, callus: random.range(0.19, 0.26) };
+    let place = at.place(anatomy);
+    let kind = Kind::Fracture;
+    let inside = lung.depth(place) > 0.03;
+    inside.then(|| Finding { kind, side: Some(side), zone: Some(lung.zone(place.y)), shape: Box::new(shape) })
 }
 
 impl Shape for Fracture {

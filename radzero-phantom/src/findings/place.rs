@@ -1,8 +1,8 @@
-//! Where findings may lie: within a lung, and not hidden by what was placed before.
+//! Where findings may lie: within a lung, over each other as in a projection, but never so that one hides another.
 
 use super::Finding;
 use crate::anatomy::Anatomy;
-use crate::geometry::Point;
+use crate::geometry::{Area, Point};
 use crate::random::Random;
 use crate::{Kind, Side, Zone};
 
@@ -16,39 +16,86 @@ pub(crate) struct Place {
 
 /// Places tried before a finding is given up.
 const ATTEMPTS: usize = 40;
+/// How often a place over another finding is preferred to one that is clear.
+const OVER: f64 = 0.6;
+/// Share of a finding that must lie over others for that.
+const OVERLAP: f64 = 0.15;
+/// Share of a finding that others may hide.
+const HIDDEN: f64 = 0.5;
+/// Share of something in the lung that may lie in the air of a pneumothorax, where there is no lung.
+const IN_AIR: f64 = 1.0 / 6.0;
 
-/// A place within a lung for something round of this radius; `margin` is its least distance to the lung's border.
-pub(crate) fn in_lung(
-    anatomy: &Anatomy,
-    placed: &[Finding],
-    radius: f64,
-    margin: f64,
-    zones: &[Zone],
-    random: &mut Random,
-) -> Option<Place> {
-    (0..ATTEMPTS).find_map(|_| {
-        let side = Side::random(random);
-        let zone = *zones.get(random.below(zones.len()))?;
-        let lung = anatomy.lung(side);
-        let centre = lung.place(random.range(0.08, lung.width), lung.height_in(zone, random));
-        let fits = lung.depth(centre) > margin && visible(anatomy, placed, centre, radius);
-        fits.then_some(Place { side, zone, centre })
-    })
+/// A random place within a lung, if it is farther than `margin` from the lung's border.
+pub(crate) fn in_lung(anatomy: &Anatomy, margin: f64, zones: &[Zone], random: &mut Random) -> Option<Place> {
+    let side = Side::random(random);
+    let zone = *zones.get(random.below(zones.len()))?;
+    let lung = anatomy.lung(side);
+    let centre = lung.place(random.range(0.08, lung.width), lung.height_in(zone, random));
+    (lung.depth(centre) > margin).then_some(Place { side, zone, centre })
 }
 
-/// Whether at most a small part of a disc is covered by other findings or the heart. Pneumothorax wipes out what lies
-/// within it, the rest is too dense to be seen through.
-pub(crate) fn visible(anatomy: &Anatomy, placed: &[Finding], centre: Point, radius: f64) -> bool {
-    let probes = 24;
-    let covered = (0..probes)
-        .filter(|&index| {
-            // A spiral spreads the probes evenly.
-            let distance = radius * ((f64::from(index) + 0.5) / f64::from(probes)).sqrt();
-            let angle = 2.399_963 * f64::from(index);
-            let p = Point { x: centre.x + distance * libm::cos(angle), y: centre.y + distance * libm::sin(angle) };
-            anatomy.heart.contains(p)
-                || placed.iter().any(|f| f.kind != Kind::Cardiomegaly && f.shape.covers(anatomy, p))
-        })
-        .count();
-    covered * 6 <= probes as usize
+/// The first finding proposed that may lie where it does; often one over another finding, if there is any such.
+pub(crate) fn seek(
+    anatomy: &Anatomy,
+    placed: &[Finding],
+    random: &mut Random,
+    propose: impl Fn(&Anatomy, &mut Random) -> Option<Finding>,
+) -> Option<Finding> {
+    let over = !placed.is_empty() && random.chance(OVER);
+    let mut clear = None;
+    for _ in 0..ATTEMPTS {
+        let Some(finding) = propose(anatomy, random) else { continue };
+        let points = points(anatomy, &finding);
+        if !fits(anatomy, placed, &finding, &points) {
+            continue;
+        }
+        let overlap = share(&points, |p| placed.iter().any(|other| other.shape.covers(anatomy, p)));
+        if !over || overlap >= OVERLAP {
+            return Some(finding);
+        }
+        clear.get_or_insert(finding);
+    }
+    clear
+}
+
+/// Whether the finding, and each of those placed before, stays visible.
+fn fits(anatomy: &Anatomy, placed: &[Finding], finding: &Finding, points: &[Point]) -> bool {
+    let in_air = |p| placed.iter().any(|f| f.kind == Kind::Pneumothorax && f.shape.covers(anatomy, p));
+    if finding.kind != Kind::Fracture && share(points, in_air) > IN_AIR {
+        return false;
+    }
+    let hidden_by = |hidden: &Finding, p, other: &Finding| {
+        !std::ptr::eq(hidden, other) && hides(other.kind, hidden.kind) && other.shape.covers(anatomy, p)
+    };
+    let visible = |hidden: &Finding, points: &[Point]| {
+        let covered = |p| placed.iter().chain([finding]).any(|other| hidden_by(hidden, p, other));
+        share(points, covered) <= HIDDEN
+    };
+    let touched =
+        |other: &&Finding| hides(finding.kind, other.kind) && points.iter().any(|&p| other.shape.covers(anatomy, p));
+    visible(finding, points) && placed.iter().filter(touched).all(|other| visible(other, &self::points(anatomy, other)))
+}
+
+/// Whether one finding over another makes that hard to see. Metal hides everything; densities of soft tissue merge with
+/// each other; broken bone, metal and the outline of the heart show through them.
+fn hides(over: Kind, other: Kind) -> bool {
+    let soft =
+        |kind| matches!(kind, Kind::Effusion | Kind::Mass | Kind::Consolidation | Kind::Atelectasis | Kind::Nodule);
+    over == Kind::Pacemaker || soft(over) && soft(other)
+}
+
+/// Points spread evenly over what a finding covers.
+fn points(anatomy: &Anatomy, finding: &Finding) -> Vec<Point> {
+    const ACROSS: u32 = 12;
+    let Area { left, top, right, bottom } = finding.shape.area(anatomy);
+    let at = |from: f64, to: f64, index: u32| from + (to - from) * (f64::from(index) + 0.5) / f64::from(ACROSS);
+    (0..ACROSS * ACROSS)
+        .map(|index| Point { x: at(left, right, index % ACROSS), y: at(top, bottom, index / ACROSS) })
+        .filter(|&p| finding.shape.covers(anatomy, p))
+        .collect()
+}
+
+/// The share of points that are such.
+fn share(points: &[Point], such: impl Fn(Point) -> bool) -> f64 {
+    points.iter().filter(|&&p| such(p)).count() as f64 / points.len().max(1) as f64
 }

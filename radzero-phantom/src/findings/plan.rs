@@ -1,5 +1,6 @@
-//! Which findings a phantom has. Large ones are placed first, so that small ones can keep clear of them.
+//! Which findings a phantom has. Large ones are placed first; smaller ones find places over and beside them.
 
+use super::place::seek;
 use super::{Finding, atelectasis, consolidation, effusion, fracture, heart, pacemaker, pneumothorax, round};
 use crate::Kind;
 use crate::anatomy::Anatomy;
@@ -34,13 +35,13 @@ fn add(kind: Kind, anatomy: &mut Anatomy, findings: &mut Vec<Finding>, random: &
         let finding = match kind {
             Kind::Cardiomegaly => Some(heart::cardiomegaly(anatomy, random)),
             Kind::Effusion => effusion::effusion(findings, random),
-            Kind::Pneumothorax => pneumothorax::pneumothorax(anatomy, findings, random),
+            Kind::Pneumothorax => Some(pneumothorax::pneumothorax(random)),
             Kind::Pacemaker => Some(pacemaker::pacemaker(anatomy, random)),
-            Kind::Mass => round::mass(anatomy, findings, random),
-            Kind::Consolidation => consolidation::consolidation(anatomy, findings, random),
-            Kind::Atelectasis => atelectasis::atelectasis(anatomy, findings, random),
-            Kind::Nodule => round::nodule(anatomy, findings, random),
-            Kind::Fracture => fracture::fracture(anatomy, findings, random),
+            Kind::Mass => seek(anatomy, findings, random, round::mass),
+            Kind::Consolidation => seek(anatomy, findings, random, consolidation::consolidation),
+            Kind::Atelectasis => seek(anatomy, findings, random, atelectasis::atelectasis),
+            Kind::Nodule => seek(anatomy, findings, random, round::nodule),
+            Kind::Fracture => seek(anatomy, findings, random, fracture::fracture),
         };
         if let Some(finding) = finding {
             finding.shape.alter(anatomy);

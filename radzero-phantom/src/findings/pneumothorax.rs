@@ -1,4 +1,5 @@
-//! Pneumothorax: air between chest wall and lung, without vessels, bordered by the thin line of the pleura.
+//! Pneumothorax: air between chest wall and lung, without vessels, bordered by the thin line of the pleura. Fluid of the
+//! same side lies below the air.
 
 use super::{Finding, Shape};
 use crate::anatomy::{Anatomy, Lung};
@@ -14,24 +15,19 @@ struct Pneumothorax {
     width: f64,
 }
 
-pub(crate) fn pneumothorax(anatomy: &Anatomy, placed: &[Finding], random: &mut Random) -> Option<Finding> {
+pub(crate) fn pneumothorax(random: &mut Random) -> Finding {
     let side = Side::random(random);
     let shape = Pneumothorax { side, width: random.range(0.065, 0.13) };
-    let hidden = |p| placed.iter().any(|f| f.shape.covers(anatomy, p));
-    let lung = anatomy.lung(side);
-    if hidden(lung.place(0.9 * lung.width, lung.height(0.5))) {
-        return None;
-    }
-    Some(Finding { kind: Kind::Pneumothorax, side: Some(side), zone: None, shape: Box::new(shape) })
+    Finding { kind: Kind::Pneumothorax, side: Some(side), zone: None, shape: Box::new(shape) }
 }
 
 impl Pneumothorax {
-    /// Distance to the pleural line, positive in the air.
+    /// Distance to the pleural line or the fluid, positive in the air.
     fn outside(&self, lung: &Lung, p: Point) -> f64 {
         let from_wall = (lung.wall(p.y) - lung.lateral(p)).min(0.8 * (p.y - lung.apex));
         // Widest at the apex, ending above the diaphragm.
         let width = self.width * (1.0 - step(0.25, 1.05, lung.descent(p.y)));
-        width - from_wall
+        (width - from_wall).min(-lung.submerged(p))
     }
 }
 

@@ -20,35 +20,18 @@ struct Round {
     contrast: f64,
 }
 
-pub(crate) fn nodule(anatomy: &Anatomy, placed: &[Finding], random: &mut Random) -> Option<Finding> {
+pub(crate) fn nodule(anatomy: &Anatomy, random: &mut Random) -> Option<Finding> {
     let radius = random.range(0.027, 0.046);
-    round(
-        Kind::Nodule,
-        radius,
-        0.8 * radius,
-        random.range(0.02, 0.06),
-        random.range(0.19, 0.28),
-        anatomy,
-        placed,
-        random,
-    )
+    let (lobes, contrast) = (random.range(0.02, 0.06), random.range(0.19, 0.28));
+    round(Kind::Nodule, radius, 0.8 * radius, lobes, contrast, anatomy, random)
 }
 
-pub(crate) fn mass(anatomy: &Anatomy, placed: &[Finding], random: &mut Random) -> Option<Finding> {
+pub(crate) fn mass(anatomy: &Anatomy, random: &mut Random) -> Option<Finding> {
     let radius = random.range(0.068, 0.105);
-    round(
-        Kind::Mass,
-        radius,
-        0.35 * radius,
-        random.range(0.06, 0.13),
-        random.range(0.27, 0.36),
-        anatomy,
-        placed,
-        random,
-    )
+    let (lobes, contrast) = (random.range(0.06, 0.13), random.range(0.27, 0.36));
+    round(Kind::Mass, radius, 0.35 * radius, lobes, contrast, anatomy, random)
 }
 
-#[expect(clippy::too_many_arguments, reason = "what nodule and mass differ in")]
 fn round(
     kind: Kind,
     radius: f64,
@@ -56,10 +39,9 @@ fn round(
     lobes: f64,
     contrast: f64,
     anatomy: &Anatomy,
-    placed: &[Finding],
     random: &mut Random,
 ) -> Option<Finding> {
-    let place = in_lung(anatomy, placed, radius, margin, &Zone::ALL, random)?;
+    let place = in_lung(anatomy, margin, &Zone::ALL, random)?;
     let phase = [random.range(0.0, TAU), random.range(0.0, TAU)];
     let shape = Round { centre: place.centre, radius, lobes, phase, contrast };
     Some(Finding { kind, side: Some(place.side), zone: Some(place.zone), shape: Box::new(shape) })
@@ -90,7 +72,7 @@ impl Shape for Round {
             let r = self.radius(p);
             // A ball is thickest in the middle.
             let thickness = 0.75 + 0.25 * (1.0 - r * r).max(0.0);
-            value + self.contrast * thickness * step(1.0 + edge, 1.0 - edge, r)
+            value + self.contrast * anatomy.contrast(p) * thickness * step(1.0 + edge, 1.0 - edge, r)
         });
     }
 }
