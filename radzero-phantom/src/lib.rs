@@ -6,10 +6,10 @@
 //! bits.
 //!
 //! Findings lie over each other as they do in a projection: a nodule behind the heart or before the edge of an effusion,
-//! consolidation that reaches into fluid, a broken rib across anything. Four in ten share at least a tenth of their pixels with
-//! another one. Each keeps a mask of its own, also for the part that another one covers. What would merge with its like or lie
-//! behind metal stays clear of it for at least a half, and at most a sixth of what belongs in the lung reaches into the air of a
-//! pneumothorax, so that whatever is said to be there can be seen.
+//! consolidation that reaches into fluid, a broken rib across anything. One in four shares at least a tenth of its pixels
+//! with another one. Each keeps a mask of its own, also for the part that another one covers. At most a third of a finding
+//! (of a nodule a sixth) merges with its like or lies behind metal, and at most a sixth of what belongs in the lung reaches into
+//! the air of a pneumothorax, so that whatever is said to be there can be seen.
 //!
 //! These are drawings. They share with radiographs what a demonstration needs, and prove nothing about patients.
 

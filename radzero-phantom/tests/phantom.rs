@@ -2,7 +2,6 @@
 
 #![allow(clippy::unwrap_used, missing_docs)]
 
-use std::collections::BTreeSet;
 use std::path::Path;
 
 use radzero_phantom::{Bounds, Depth, Error, Kind, Phantom, Plan, Seen, Side, Size, Zone, samples};
@@ -24,10 +23,10 @@ fn with(kind: Kind, count: usize) -> impl Iterator<Item = Phantom> {
 #[test]
 fn a_seed_gives_the_same_pixels_always() {
     let every = |side| drawn(7, &Kind::ALL, side).to_u8();
-    assert_eq!(hash(&every(224)), "168f1ff5f26e49309ed36e209a73b8612a80ff135773a7b9301f2c046e8f9ba1");
-    assert_eq!(hash(&every(100)), "1df36c740d7deeb04539facc1644a52471c978063090ecba50c64ca946d46f76");
+    assert_eq!(hash(&every(224)), "8ede13e876d0a717b32f8706d5e53f90d607082aaa2d8abb203947d3c08c70bc");
+    assert_eq!(hash(&every(100)), "c84ab706ecce3f17ee52e1048b954197b0a06cbbfd262ce77fe864518a3c3fd5");
     let sixteen: Vec<u8> = drawn(7, &Kind::ALL, 100).to_u16().into_iter().flat_map(u16::to_le_bytes).collect();
-    assert_eq!(hash(&sixteen), "3d575df1dec43c2faee5bcc61cf1ef5b2090bc71605234a3970a40852028ba39");
+    assert_eq!(hash(&sixteen), "1e559aa9b8f4461532dcb47e25650546fd21d23b89c67fb6d82183ed42686cc3");
 }
 
 #[test]
@@ -140,33 +139,39 @@ fn covered_by_others(phantom: &Phantom, index: usize, counts: impl Fn(&Seen) -> 
 #[test]
 fn findings_overlap_each_other() {
     let phantoms: Vec<Phantom> = (0..400).map(|seed| Plan::new(seed).draw(Size::square(96)).unwrap()).collect();
-    let (mut findings, mut over_any, mut over_lesions, mut pairs) = (0, 0, 0, BTreeSet::new());
+    let (mut findings, mut over_any, mut over_lesions) = (0, 0, 0);
     for phantom in &phantoms {
-        for (index, seen) in phantom.findings.iter().enumerate() {
+        for index in 0..phantom.findings.len() {
             findings += 1;
             over_any += usize::from(covered_by_others(phantom, index, |_| true) > 0.1);
             // Not counting the enlarged heart, which much lies behind.
             over_lesions += usize::from(covered_by_others(phantom, index, |f| f.kind != Kind::Cardiomegaly) > 0.1);
-            for other in &phantom.findings {
-                if covered_by_others(phantom, index, |f| std::ptr::eq(f, other)) > 0.1 {
-                    pairs.insert((seen.kind, other.kind));
-                }
-            }
         }
     }
     let share = |count: usize| count as f64 / findings as f64;
-    // Measured: 0.43 and 0.32.
-    assert!(share(over_any) > 0.4, "{} of {findings} overlap", share(over_any));
-    assert!(share(over_lesions) > 0.28, "{} of {findings} overlap others than the heart", share(over_lesions));
+    // Measured: 0.265 and 0.177.
+    assert!(share(over_any) > 0.25, "{} of {findings} overlap", share(over_any));
+    assert!(share(over_lesions) > 0.16, "{} of {findings} overlap others than the heart", share(over_lesions));
+}
+
+#[test]
+fn one_finding_lies_over_another() {
     for pair in [
-        (Kind::Nodule, Kind::Effusion),
-        (Kind::Nodule, Kind::Cardiomegaly),
-        (Kind::Consolidation, Kind::Effusion),
-        (Kind::Mass, Kind::Pacemaker),
-        (Kind::Fracture, Kind::Pneumothorax),
-        (Kind::Fracture, Kind::Mass),
+        [Kind::Nodule, Kind::Effusion],
+        [Kind::Nodule, Kind::Cardiomegaly],
+        [Kind::Consolidation, Kind::Effusion],
+        [Kind::Mass, Kind::Pacemaker],
+        [Kind::Fracture, Kind::Pneumothorax],
+        [Kind::Fracture, Kind::Mass],
     ] {
-        assert!(pairs.contains(&pair), "{pair:?} of {pairs:?}");
+        let over = (0..200).filter(|&seed| {
+            let phantom = drawn(seed, &pair, 96);
+            let mut firsts = (0..phantom.findings.len()).filter(|&index| phantom.findings[index].kind == pair[0]);
+            firsts.any(|index| covered_by_others(&phantom, index, |f| f.kind == pair[1]) > 0.04)
+        });
+        let count = over.count();
+        // Fluid may hide but a sixth of a nodule.
+        assert!(count >= 3, "{pair:?}: {count} of 200");
     }
 }
 
@@ -188,8 +193,8 @@ fn no_finding_hides_another() {
             assert!(!both, "air in fluid, seed {seed}");
         }
     }
-    // Half and a sixth, but counted on pixels where the generator counts on points of its own.
-    assert!(hidden > 0.4 && hidden < 0.55, "{hidden}");
+    // A third and a sixth, but counted on pixels where the generator counts on points of its own.
+    assert!(hidden > 0.3 && hidden < 0.4, "{hidden}");
     assert!(in_air > 0.1 && in_air < 0.2, "{in_air}");
 }
 

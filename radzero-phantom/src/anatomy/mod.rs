@@ -70,7 +70,7 @@ impl Anatomy {
     /// stand out from.
     pub(crate) fn contrast(&self, p: Point) -> f64 {
         let fluid = step(-0.014, 0.014, self.lung_at(p).submerged(p));
-        (1.0 - 0.6 * fluid) * (1.0 - 0.35 * self.heart.shade(p))
+        (1.0 - 0.6 * fluid) * (1.0 - 0.1 * self.heart.shade(p))
     }
 
     /// 0 outside both lungs, 1 inside, smooth between.

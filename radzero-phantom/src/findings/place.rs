@@ -17,11 +17,12 @@ pub(crate) struct Place {
 /// Places tried before a finding is given up.
 const ATTEMPTS: usize = 40;
 /// How often a place over another finding is preferred to one that is clear.
-const OVER: f64 = 0.6;
+const OVER: f64 = 0.25;
 /// Share of a finding that must lie over others for that.
 const OVERLAP: f64 = 0.15;
-/// Share of a finding that others may hide.
-const HIDDEN: f64 = 0.5;
+/// Share of a finding that others may hide; of a nodule, which has little to show.
+const HIDDEN: f64 = 1.0 / 3.0;
+const HIDDEN_NODULE: f64 = 1.0 / 6.0;
 /// Share of something in the lung that may lie in the air of a pneumothorax, where there is no lung.
 const IN_AIR: f64 = 1.0 / 6.0;
 
@@ -68,8 +69,10 @@ fn fits(anatomy: &Anatomy, placed: &[Finding], finding: &Finding, points: &[Poin
         !std::ptr::eq(hidden, other) && hides(other.kind, hidden.kind) && other.shape.covers(anatomy, p)
     };
     let visible = |hidden: &Finding, points: &[Point]| {
-        let covered = |p| placed.iter().chain([finding]).any(|other| hidden_by(hidden, p, other));
-        share(points, covered) <= HIDDEN
+        // Without an outline of its own, it merges with a heart as well.
+        let in_heart = |p| hidden.kind == Kind::Consolidation && anatomy.heart.contains(p);
+        let covered = |p| in_heart(p) || placed.iter().chain([finding]).any(|other| hidden_by(hidden, p, other));
+        share(points, covered) <= if hidden.kind == Kind::Nodule { HIDDEN_NODULE } else { HIDDEN }
     };
     let touched =
         |other: &&Finding| hides(finding.kind, other.kind) && points.iter().any(|&p| other.shape.covers(anatomy, p));
