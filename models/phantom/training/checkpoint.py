@@ -3,16 +3,19 @@
 import json
 
 import numpy as np
-from safetensors.numpy import save_file
+import torch
+from safetensors.numpy import load_file, save_file
 
 from vocabulary import tokenizer_json
+
+
+PROJECTION = "vision_model.embeddings.patch_embeddings.projection.weight"
 
 
 def tensors(model):
     """{published name: array}; the patch projection gets its three input channels."""
     arrays = {name: value.detach().numpy() for name, value in model.state_dict().items()}
-    name = "vision_model.embeddings.patch_embeddings.projection.weight"
-    arrays[name] = np.repeat(arrays[name] / 3, 3, axis=1)
+    arrays[PROJECTION] = np.repeat(arrays[PROJECTION] / 3, 3, axis=1)
     return {name: np.ascontiguousarray(value, dtype=np.float32) for name, value in arrays.items()}
 
 
@@ -103,6 +106,13 @@ def preprocessor_json(spec):
         "rescale_factor": 0.00392156862745098,
         "size": {"height": spec.side, "width": spec.side},
     }
+
+
+def read_checkpoint(model, folder):
+    """The weights that `write_checkpoint` wrote; the three input channels become one again."""
+    arrays = load_file(folder / "model.safetensors")
+    arrays[PROJECTION] = arrays[PROJECTION].sum(1, keepdims=True)
+    model.load_state_dict({name: torch.from_numpy(value) for name, value in arrays.items()})
 
 
 def write_checkpoint(model, folder):
