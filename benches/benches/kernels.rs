@@ -3,8 +3,9 @@
 #![allow(clippy::unwrap_used, missing_docs)]
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use ndarray::Array1;
 use radzero_benches::{GRID, HIDDEN, values};
-use radzero_kernels::{Attention, End, Kernels, Linear, Panels, Serial};
+use radzero_kernels::{Attention, BytePanels, End, Kernels, Linear, LinearInt8, Panels, Serial};
 
 const TOKENS: usize = 1 + GRID * GRID;
 
@@ -22,6 +23,22 @@ fn benches(criterion: &mut Criterion) {
                 bencher.iter(|| kernels.linear(&Serial, &layer, x.as_slice().unwrap(), End::None, &mut y).unwrap());
             });
         }
+        let levels = values((outputs, inputs)).unwrap().mapv(|value: f32| (value * 127.0) as i8);
+        let sums: Array1<i32> = levels.rows().into_iter().map(|row| row.iter().map(|&v| i32::from(v)).sum()).collect();
+        let (weight, scales) = (BytePanels::pack(levels.view()), vec![0.01; outputs]);
+        let layer = LinearInt8 {
+            layout: BytePanels::new(inputs, outputs),
+            weight: &weight,
+            scales: &scales,
+            sums: sums.as_slice().unwrap(),
+            bias: bias.as_slice().unwrap(),
+        };
+        for kernels in Kernels::all().into_iter().filter(|kernels| kernels.multiplies_integers()) {
+            group.bench_function(format!("{} int8", kernels.name()), |bencher| {
+                bencher
+                    .iter(|| kernels.linear_int8(&Serial, &layer, x.as_slice().unwrap(), End::None, &mut y).unwrap());
+            });
+        }
     }
 
     let shape = Attention { images: 1, tokens: TOKENS, heads: 12, width: 64 };
@@ -35,6 +52,11 @@ fn benches(criterion: &mut Criterion) {
         group.bench_function(kernels.name(), |bencher| {
             bencher.iter(|| kernels.attention(&Serial, shape, qkv, &mut y).unwrap());
         });
+        if kernels.multiplies_integers() {
+            group.bench_function(format!("{} int16", kernels.name()), |bencher| {
+                bencher.iter(|| kernels.attention_int16(&Serial, shape, qkv, &mut y).unwrap());
+            });
+        }
     }
 }
 

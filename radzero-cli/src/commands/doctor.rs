@@ -6,7 +6,8 @@ use crate::console::{one_line, print, shown};
 use crate::error::{Failure, Outcome};
 
 /// Every kind of device, the first of each.
-const DEVICES: [Device; 4] = [Device::Cpu, Device::OpenVino, Device::Cuda(0), Device::TensorRt(0)];
+const DEVICES: [Device; 5] =
+    [Device::Cpu, Device::OpenVino, Device::OpenVinoBf16, Device::Cuda(0), Device::TensorRt(0)];
 
 /// Prints what is found, line by line, as some devices take seconds to try.
 pub(crate) fn run() -> Result<Outcome, Failure> {
@@ -31,7 +32,7 @@ pub(crate) fn run() -> Result<Outcome, Failure> {
         if report.outcome.is_err() && device == Device::Cpu {
             outcome = Outcome::SomeFailed;
         }
-        print(&format!("{:<10} {line}\n", device.to_string()))?;
+        print(&format!("{:<13} {line}\n", device.to_string()))?;
     }
     Ok(outcome)
 }
