@@ -169,12 +169,16 @@ def encoders(race, entered, tokens):
     return page.table(heading, rows)
 
 
+def peer_maps(race):
+    """The faster of PyTorch's ways."""
+    return min(race.median("PyTorch: maps, one call"), race.median("PyTorch: maps, prompt by prompt"))
+
+
 def beside(race):
     """What surrounds the encoder: theirs where there is such a thing, ours, and the ratio."""
-    theirs_maps = min(race.median("PyTorch: maps, one call"), race.median("PyTorch: maps, prompt by prompt"))
     rows = [
         ("PNG to the model's pixels", "Pillow", race.median("Pillow: read"), "read"),
-        ("maps: upsampling and sigmoid", "PyTorch, the faster of one call and prompt by prompt", theirs_maps, "maps"),
+        ("maps: upsampling and sigmoid", "PyTorch, the faster of one call and prompt by prompt", peer_maps(race), "maps"),
         ("points", "the same through the maps", race.median("maps-points"), "points"),
         ("masks", "the same through the maps", race.median("maps-masks"), "masks"),
         ("points, demo model", "the same through the maps", race.median("trained maps-points"), "trained points"),
@@ -212,7 +216,7 @@ def goals(race, tokens):
         (f"{OURS}: speed / OpenVINO f32", faster("OpenVINO, f32", OURS), 1.2),
         ("radzero int8: speed / OpenVINO bf16", faster("OpenVINO, bf16", "radzero int8"), 1.15),
         ("radzero openvino:bf16: speed / OpenVINO bf16", faster("OpenVINO, bf16", "radzero openvino:bf16"), 1.0),
-        ("maps: speed / PyTorch", min(median("PyTorch: maps, one call"), median("PyTorch: maps, prompt by prompt")) / median("maps"), 5),
+        ("maps: speed / PyTorch", peer_maps(race) / median("maps"), 5),
         ("points without maps: speed / with", faster("maps-points", "points"), 5),
         ("masks without maps: speed / with", faster("maps-masks", "masks"), 5),
         ("points without maps, demo model: speed / with", faster("trained maps-points", "trained points"), 5),

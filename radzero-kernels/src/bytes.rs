@@ -1,4 +1,5 @@
-//! Fully connected layers of 8-bit integers, for processors with instructions for them (AVX-512 with VNNI, as of Ice Lake or Zen 4).
+//! Fully connected layers of 8-bit integers, for processors with instructions for them (AVX-512 with VNNI, as of Ice Lake or
+//! Zen 4).
 //!
 //! Each row of inputs has a range of its own, from its least to its greatest value with 0 among them, in 256 levels. So a row's result
 //! does not depend on the others, and outlying values of one token leave the others their levels.
@@ -16,6 +17,7 @@ use fearless_simd::{Avx512, f32x16, i8x64, i32x16, prelude::*, u32x4};
 
 use crate::linear::{End, Part, load, parts, store};
 use crate::panels::{BytePanels, Panels};
+use crate::rounding::{limits, step};
 use crate::tile::LANES;
 use crate::workers::{Workers, share};
 use crate::{LinearInt8, scratch};
@@ -61,10 +63,10 @@ struct Range {
 }
 
 impl Range {
-    fn of(least: f32, most: f32) -> Self {
-        let scale = (most - least) / 255.0;
-        // Zeros need no scale, nor what is hardly more; what is not a number must stay that, and is not below anything.
-        let scale = if scale < f32::MIN_POSITIVE { 1.0 } else { scale };
+    #[inline(always)]
+    fn of(simd: Avx512, row: &[f32]) -> Self {
+        let (least, most) = limits(simd, row);
+        let scale = step(most - least, 255.0);
         Self { scale, zero: (-least / scale).round_ties_even() }
     }
 }
@@ -78,7 +80,7 @@ fn pack(simd: Avx512, x: &[f32], inputs: usize, packed: &mut [u32], ranges: &mut
             packed.fill(0);
             let (words, _) = packed.as_chunks_mut::<ROWS>();
             for (lane, row) in x.chunks_exact(inputs).enumerate() {
-                let range = range_of(simd, row);
+                let range = Range::of(simd, row);
                 ranges.push(range);
                 let inverse = f32x16::splat(simd, 1.0 / range.scale);
                 let zero = f32x16::splat(simd, range.zero);
@@ -96,26 +98,6 @@ fn pack(simd: Avx512, x: &[f32], inputs: usize, packed: &mut [u32], ranges: &mut
             }
         },
     );
-}
-
-#[inline(always)]
-fn range_of(simd: Avx512, row: &[f32]) -> Range {
-    let (mut least, mut most) = (f32x16::splat(simd, 0.0), f32x16::splat(simd, 0.0));
-    // Becomes not a number where a value is not or is infinite, which comparisons would pass over.
-    let mut check = f32x16::splat(simd, 0.0);
-    for values in row.chunks(LANES) {
-        let [values]: [f32x16<Avx512>; 1] = load(simd, values);
-        least = least.min(values);
-        most = most.max(values);
-        check = values.mul_add(f32x16::splat(simd, 0.0), check);
-    }
-    let (mut low, mut high, mut sum) = ([0.0; LANES], [0.0; LANES], [0.0; LANES]);
-    least.store_slice(&mut low);
-    most.store_slice(&mut high);
-    check.store_slice(&mut sum);
-    let sum: f32 = sum.iter().sum();
-    let (low, high) = (low.iter().copied().fold(0.0, f32::min), high.iter().copied().fold(0.0, f32::max));
-    Range::of(low + sum, high + sum)
 }
 
 /// The rows' products, with what follows the layer.

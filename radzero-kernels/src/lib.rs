@@ -22,6 +22,8 @@ mod bytes;
 mod function;
 mod linear;
 mod panels;
+#[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
+mod rounding;
 mod scratch;
 mod tile;
 mod transpose;
@@ -101,7 +103,8 @@ impl Kernels {
         Ok(())
     }
 
-    /// Whether [`Kernels::linear_int8`] and [`Kernels::attention_int16`] are there: with the AVX-512 of Ice Lake or Zen 4 and later, which has VNNI.
+    /// Whether [`Kernels::linear_int8`] and [`Kernels::attention_int16`] are there: with the AVX-512 of Ice Lake or
+    /// Zen 4 and later, which has VNNI.
     #[must_use]
     pub fn multiplies_integers(self) -> bool {
         self.name() == "avx512"
@@ -156,7 +159,8 @@ impl Kernels {
     /// [`LEVELS`](Attention::LEVELS) to each side of zero, the last being their greatest absolute value.
     ///
     /// # Errors
-    /// [`ShapeError`] as [`Kernels::attention`], if a head is wider than [`WIDEST`](Attention::WIDEST), and where this is not [there](Kernels::multiplies_integers).
+    /// [`ShapeError`] as [`Kernels::attention`], if a head is wider than [`WIDEST`](Attention::WIDEST), and where
+    /// this is not [there](Kernels::multiplies_integers).
     pub fn attention_int16(
         self,
         workers: &dyn Workers,

@@ -1,4 +1,5 @@
-//! Attention whose scores are products of 16-bit integers, for processors with instructions for them (AVX-512 with VNNI, as of Ice Lake or Zen 4).
+//! Attention whose scores are products of 16-bit integers, for processors with instructions for them (AVX-512 with VNNI, as of
+//! Ice Lake or Zen 4).
 //!
 //! A token's query and key in a head have a scale each, so that the greatest value takes all levels. The softmax and the weighted
 //! sums are in 32-bit floats.
@@ -13,6 +14,7 @@ use ndarray::ArrayViewMut2;
 
 use crate::attention::{Block, pack_values, parts_of, rows_of, store};
 use crate::linear::load;
+use crate::rounding::{limits, step};
 use crate::tile::LANES;
 use crate::workers::{Workers, share};
 use crate::{Attention, scratch};
@@ -106,11 +108,9 @@ fn pack<'a, const WIDE: usize>(
                 words.iter_mut().for_each(|words| words[lane] = 0);
                 continue;
             };
-            let reach = reach(simd, row);
-            *scale = reach / Attention::LEVELS;
-            // Zeros need no scale, nor what is hardly more; what is not a number stays that in `scale`.
-            let inverse = if *scale < f32::MIN_POSITIVE { 1.0 } else { 1.0 / *scale };
-            let inverse = f32x16::splat(simd, inverse);
+            let (least, most) = limits(simd, row);
+            *scale = step(most.max(-least), Attention::LEVELS);
+            let inverse = f32x16::splat(simd, 1.0 / *scale);
             for (words, values) in words.chunks_mut(LANES / 2).zip(row.chunks(LANES)) {
                 let [values]: [f32x16<Avx512>; 1] = load(simd, values);
                 let levels: i32x16<Avx512> = simd.cvt_i32_f32x16((values * inverse).round_ties_even());
@@ -123,22 +123,6 @@ fn pack<'a, const WIDE: usize>(
             }
         }
     }
-}
-
-/// The greatest absolute value; not a number where one is not, or is infinite.
-#[inline(always)]
-fn reach(simd: Avx512, row: &[f32]) -> f32 {
-    let mut most = f32x16::splat(simd, 0.0);
-    let mut check = f32x16::splat(simd, 0.0);
-    for values in row.chunks(LANES) {
-        let [values]: [f32x16<Avx512>; 1] = load(simd, values);
-        most = most.max(values.abs());
-        check = values.mul_add(f32x16::splat(simd, 0.0), check);
-    }
-    let (mut high, mut sum) = ([0.0; LANES], [0.0; LANES]);
-    most.store_slice(&mut high);
-    check.store_slice(&mut sum);
-    high.iter().copied().fold(0.0, f32::max) + sum.iter().sum::<f32>()
 }
 
 /// Scores \[keys, QUERIES\], and the greatest of each query.

@@ -233,14 +233,17 @@ fn attend(shape: Attention, [q, k, v]: [&[f32]; 3]) -> Vec<f64> {
     result
 }
 
+/// Shapes that fill blocks and shapes that do not.
+fn attentions() -> impl Iterator<Item = Attention> {
+    [(1, 1, 1, 1), (2, 5, 3, 8), (1, 48, 1, 16), (1, 49, 2, 7), (2, 37, 4, 32), (1, 197, 3, 64), (3, 100, 2, 80)]
+        .into_iter()
+        .map(|(images, tokens, heads, width)| Attention { images, tokens, heads, width })
+}
+
 #[test]
 fn attention_is_its_definition() {
-    for (case, (images, tokens, heads, width)) in
-        [(1, 1, 1, 1), (2, 5, 3, 8), (1, 48, 1, 16), (1, 49, 2, 7), (2, 37, 4, 32), (1, 197, 3, 64), (3, 100, 2, 80)]
-            .into_iter()
-            .enumerate()
-    {
-        let shape = Attention { images, tokens, heads, width };
+    for (case, shape) in attentions().enumerate() {
+        let Attention { images, tokens, heads, width } = shape;
         let values = images * tokens * heads * width;
         // Sharp enough that weights differ by orders of magnitude.
         let q: Vec<f32> = noise(100 + case as u32, values).iter().map(|v| v * 6.0).collect();
@@ -274,12 +277,8 @@ fn rounded(values: &[f32], width: usize) -> Vec<f32> {
 
 #[test]
 fn attention_of_integers_is_its_definition() {
-    for (case, (images, tokens, heads, width)) in
-        [(1, 1, 1, 1), (2, 5, 3, 8), (1, 48, 1, 16), (1, 49, 2, 7), (2, 37, 4, 32), (1, 197, 3, 64), (3, 100, 2, 80)]
-            .into_iter()
-            .enumerate()
-    {
-        let shape = Attention { images, tokens, heads, width };
+    for (case, shape) in attentions().enumerate() {
+        let Attention { images, tokens, heads, width } = shape;
         let values = images * tokens * heads * width;
         let q: Vec<f32> = noise(400 + case as u32, values).iter().map(|v| v * 6.0).collect();
         let (k, v) = (noise(500 + case as u32, values), noise(600 + case as u32, values));

@@ -43,6 +43,15 @@ def quiet(scores):
     return torch.nn.functional.softplus(scores).mean()
 
 
+def objective(model, features, truth, wording, choice):
+    """The loss of images with these `features` of the align transformer, of which the sentences in `truth` are true."""
+    sentences = wording.varied(choice) + unrelated(choice)
+    positive = torch.zeros(len(truth), len(sentences), dtype=torch.bool)
+    positive[:, : truth.shape[1]] = truth
+    logits, scores = model.similarity(model.finished(features), model.sentences(*wording.ids(sentences)))
+    return contrast(logits, positive) + contrast(logits.T, positive.T) + 0.03 * quiet(scores)
+
+
 @torch.no_grad()
 def encoded(vision, data, indices, generator):
     """bf16 [n, 1 + N, D]: what the frozen encoder gives, computed once."""
@@ -92,13 +101,9 @@ def main():
         if rate is None:
             break
         picked = torch.randint(len(mine), (arguments.batch,), generator=generator)
-        sentences = wording.varied(choice) + unrelated(choice)
-        positive = torch.zeros(len(picked), len(sentences), dtype=torch.bool)
-        positive[:, : truth.shape[1]] = truth[picked]
         with torch.autocast("cpu", dtype=torch.bfloat16):
             features = model.align_transformer.transformer_layers(hidden[picked].float())
-        logits, scores = model.similarity(model.finished(features), model.sentences(*wording.ids(sentences)))
-        loss = contrast(logits, positive) + contrast(logits.T, positive.T) + 0.03 * quiet(scores)
+        loss = objective(model, features, truth[picked], wording, choice)
         loss.backward()
         average_gradients(optimiser.parameters)
         optimiser.step(rate)

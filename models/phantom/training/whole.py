@@ -16,9 +16,9 @@ from data import Phantoms, exposed
 from evaluate import figures
 from model import Model, Spec
 from steps import Average, Clock, Optimiser, average_gradients, start
-from train import contrast, quiet
+from train import objective
 from vocabulary import vocabulary
-from wording import Wording, unrelated
+from wording import Wording
 
 
 def main():
@@ -51,14 +51,10 @@ def main():
         if rate is None:
             break
         picked = torch.randint(len(data), (arguments.batch,), generator=generator).numpy()
-        levels, truth = exposed(data.levels(picked), generator), data.truth[picked]
-        sentences = wording.varied(choice) + unrelated(choice)
-        positive = torch.zeros(len(picked), len(sentences), dtype=torch.bool)
-        positive[:, : truth.shape[1]] = truth
+        levels = exposed(data.levels(picked), generator)
         with torch.autocast("cpu", dtype=torch.bfloat16):
             features = model.align_transformer.transformer_layers(model.vision_model(levels))
-        logits, scores = model.similarity(model.finished(features), model.sentences(*wording.ids(sentences)))
-        loss = contrast(logits, positive) + contrast(logits.T, positive.T) + 0.03 * quiet(scores)
+        loss = objective(model, features, data.truth[picked], wording, choice)
         loss.backward()
         average_gradients(optimiser.parameters)
         optimiser.step(rate)

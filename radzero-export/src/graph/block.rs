@@ -199,18 +199,8 @@ fn int8(
     let weight = graph.bytes(&format!("{name}.weight"), &BytePanels::new(inputs, outputs).shape(), &packed)?;
     let scales = graph.constant(&format!("{name}.scales"), &[outputs], &scales.to_vec())?;
     let sums = graph.words(&format!("{name}.sums"), &sums)?;
-    let bias = dense.bias.map_or_else(|| vec![0.0; outputs], |bias| bias.to_vec());
-    let bias = graph.constant(&format!("{name}.bias"), &[outputs], &bias)?;
-    let mut values = vec![input, &weight, &scales, &sums, &bias];
-    let operator = match end {
-        End::None => Operator::LinearInt8,
-        End::Gelu(_) => Operator::LinearInt8Gelu,
-        End::Add(_, rows) => {
-            values.push(rows);
-            Operator::LinearInt8Add
-        }
-    };
-    Ok(graph.own(operator, name, &values, Attributes::none()))
+    let operators = [Operator::LinearInt8, Operator::LinearInt8Gelu, Operator::LinearInt8Add];
+    layers::own(graph, name, vec![input, &weight, &scales, &sums], dense.bias, (outputs, end), operators)
 }
 
 fn inverse(scale: &Array1<f32>) -> Vec<f32> {

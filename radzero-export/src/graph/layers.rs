@@ -1,6 +1,6 @@
 //! Layers that both graphs are made of.
 
-use ndarray::Array2;
+use ndarray::{Array1, Array2};
 use radzero_core::manifest::{Precision, Target};
 use radzero_core::operators::{self, Operator, Panels};
 
@@ -59,14 +59,32 @@ pub(super) fn dense(
     }
     let weight = Panels::pack(dense.weight.view());
     let weight = graph.constant(&weight_name, &Panels::new(inputs, outputs).shape(), &weight)?;
-    let bias = dense.bias.map_or_else(|| vec![0.0; outputs], |bias| bias.to_vec());
-    let bias = graph.constant(&bias_name, &[outputs], &bias)?;
-    let none = Attributes::none();
-    Ok(match end {
-        End::None => graph.own(Operator::Linear, name, &[input, &weight, &bias], none),
-        End::Gelu(_) => graph.own(Operator::LinearGelu, name, &[input, &weight, &bias], none),
-        End::Add(_, rows) => graph.own(Operator::LinearAdd, name, &[input, &weight, &bias, rows], none),
-    })
+    let operators = [Operator::Linear, Operator::LinearGelu, Operator::LinearAdd];
+    own(graph, name, vec![input, &weight], dense.bias, (outputs, end), operators)
+}
+
+/// A layer and what follows it as one of the project's operators, of which there is one for each end. All take the bias behind
+/// `inputs`, zeros where there is none, and the rows of a residual sum last.
+pub(super) fn own<'a>(
+    graph: &mut GraphBuilder<'_>,
+    name: &str,
+    inputs: Vec<&'a Value>,
+    bias: Option<Array1<f32>>,
+    (outputs, end): (usize, End<'a>),
+    [plain, gelu, add]: [Operator; 3],
+) -> Result<Value, ExportError> {
+    let bias = bias.map_or_else(|| vec![0.0; outputs], |bias| bias.to_vec());
+    let bias = graph.constant(&format!("{name}.bias"), &[outputs], &bias)?;
+    let mut inputs: Vec<&Value> = inputs.into_iter().chain([&bias]).collect();
+    let operator = match end {
+        End::None => plain,
+        End::Gelu(_) => gelu,
+        End::Add(_, rows) => {
+            inputs.push(rows);
+            add
+        }
+    };
+    Ok(graph.own(operator, name, &inputs, Attributes::none()))
 }
 
 /// What follows a layer, in a node of its own.

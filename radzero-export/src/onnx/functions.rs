@@ -12,16 +12,16 @@ use super::proto::{AttributeProto, AttributeType, DataType, FunctionProto, NodeP
 pub(super) fn definition(operator: Operator) -> FunctionProto {
     let layer: &[&str] =
         if operator.is_int8() { &["x", "weight", "scales", "sums", "bias"] } else { &["x", "weight", "bias"] };
+    let product = |result| if operator.is_int8() { int8(result) } else { linear(result) };
     let (inputs, nodes) = match operator {
-        Operator::Linear => (layer.to_vec(), linear("y")),
-        Operator::LinearInt8 => (layer.to_vec(), int8("y")),
+        Operator::Linear | Operator::LinearInt8 => (layer.to_vec(), product("y")),
         Operator::LinearGelu | Operator::LinearInt8Gelu => {
-            let mut nodes = if operator.is_int8() { int8("sum") } else { linear("sum") };
+            let mut nodes = product("sum");
             nodes.push(node("", "Gelu", &["sum"], "y", Attributes::none()));
             (layer.to_vec(), nodes)
         }
         Operator::LinearAdd | Operator::LinearInt8Add => {
-            let mut nodes = if operator.is_int8() { int8("sum") } else { linear("sum") };
+            let mut nodes = product("sum");
             nodes.push(node("", "Add", &["residual", "sum"], "y", Attributes::none()));
             ([layer, &["residual"]].concat(), nodes)
         }
@@ -67,33 +67,23 @@ fn linear(result: &str) -> Vec<NodeProto> {
 fn int8(result: &str) -> Vec<NodeProto> {
     let none = Attributes::none;
     let plain = |operator, inputs: &[&str], output| node("", operator, inputs, output, none());
-    vec![
+    let mut nodes = constants(255.0);
+    nodes.extend([
         // The reach of each row.
         integers("axis", &[1]),
-        float("nothing", 0.0),
-        float("levels", 255.0),
-        float("one", 1.0),
-        float("smallest", f32::MIN_POSITIVE),
         plain("ReduceMin", &["x", "axis"], "row_least"),
         plain("Min", &["row_least", "nothing"], "least"),
         plain("ReduceMax", &["x", "axis"], "row_most"),
         plain("Max", &["row_most", "nothing"], "most"),
-        // Not a number where a value is not, which rounding to bytes would lose.
-        plain("Mul", &["x", "nothing"], "nothings"),
-        plain("ReduceSum", &["nothings", "axis"], "check"),
         plain("Sub", &["most", "least"], "reach"),
-        plain("Add", &["reach", "check"], "range"),
-        plain("Div", &["range", "levels"], "step"),
-        plain("Less", &["step", "smallest"], "tiny"),
-        plain("Where", &["tiny", "one", "step"], "scale"),
+    ]);
+    nodes.extend(scale("x", "axis", str::to_owned));
+    nodes.extend([
         plain("Neg", &["least"], "below"),
         plain("Div", &["below", "scale"], "exact_zero"),
         plain("Round", &["exact_zero"], "zero"),
         // Its levels.
-        plain("Div", &["one", "scale"], "inverse"),
-        plain("Mul", &["x", "inverse"], "steps"),
-        plain("Round", &["steps"], "whole_steps"),
-        plain("Add", &["whole_steps", "zero"], "from_zero"),
+        plain("Add", &["level", "zero"], "from_zero"),
         plain("Clip", &["from_zero", "nothing", "levels"], "within"),
         node("", "Cast", &["within"], "bytes", Attributes::to(DataType::Uint8)),
         // The weights as [inputs, outputs], what fills them up cut off.
@@ -113,6 +103,30 @@ fn int8(result: &str) -> Vec<NodeProto> {
         plain("Mul", &["value", "scales"], "by_output"),
         plain("Mul", &["by_output", "scale"], "by_row"),
         plain("Add", &["by_row", "bias"], result),
+    ]);
+    nodes
+}
+
+/// What all rounding to so many levels shares.
+fn constants(levels: f32) -> Vec<NodeProto> {
+    vec![float("nothing", 0.0), float("levels", levels), float("smallest", f32::MIN_POSITIVE), float("one", 1.0)]
+}
+
+/// From the `reach` of `values` along an axis to their `scale`, what a level stands for, and the `level` of each, from that of zero on;
+/// `name` says how all these are called.
+fn scale(values: &str, axis: &str, name: impl Fn(&str) -> String) -> [NodeProto; 9] {
+    let plain = |operator, inputs: &[&str], output: &str| node("", operator, inputs, &name(output), Attributes::none());
+    [
+        // Not a number where a value is not, which rounding would lose.
+        plain("Mul", &[values, "nothing"], "nothings"),
+        plain("ReduceSum", &[&name("nothings"), axis], "check"),
+        plain("Add", &[&name("reach"), &name("check")], "checked"),
+        plain("Div", &[&name("checked"), "levels"], "step"),
+        plain("Less", &[&name("step"), "smallest"], "tiny"),
+        plain("Where", &[&name("tiny"), "one", &name("step")], "scale"),
+        plain("Div", &["one", &name("scale")], "inverse"),
+        plain("Mul", &[values, &name("inverse")], "steps"),
+        plain("Round", &[&name("steps")], "level"),
     ]
 }
 
@@ -128,7 +142,8 @@ fn heads(name: &str) -> AttributeProto {
 /// What the rounding of queries and that of keys share.
 fn by_head() -> Vec<NodeProto> {
     let none = Attributes::none;
-    vec![
+    let mut nodes = constants(Attention::LEVELS);
+    nodes.extend([
         node("", "Constant", &[], "heads", Attributes(vec![heads("value_int")])),
         integers("one_axis", &[1]),
         node("", "Reshape", &["heads", "one_axis"], "axis_of_heads", none()),
@@ -136,33 +151,25 @@ fn by_head() -> Vec<NodeProto> {
         integers("rest", &[-1]),
         node("", "Concat", &["as_before", "axis_of_heads", "rest"], "split", none().integer("axis", 0)),
         integers("joined", &[0, 0, -1]),
-        float("nothing", 0.0),
-        float("levels", Attention::LEVELS),
-        float("smallest", f32::MIN_POSITIVE),
-        float("one", 1.0),
-    ]
+    ]);
+    nodes
 }
 
 /// `value` \[batch, tokens, width\] rounded by token and head.
 fn levels(value: &str) -> Vec<NodeProto> {
     let name = |part: &str| format!("{value}_{part}");
     let plain = |operator, inputs: &[&str], output: &str| node("", operator, inputs, &name(output), Attributes::none());
-    vec![
+    let mut nodes = vec![
         plain("Reshape", &[value, "split"], "heads"),
         plain("Abs", &[&name("heads")], "size"),
         plain("ReduceMax", &[&name("size"), "rest"], "reach"),
-        plain("Mul", &[&name("heads"), "nothing"], "nothings"),
-        plain("ReduceSum", &[&name("nothings"), "rest"], "check"),
-        plain("Add", &[&name("reach"), &name("check")], "checked"),
-        plain("Div", &[&name("checked"), "levels"], "step"),
-        plain("Less", &[&name("step"), "smallest"], "tiny"),
-        plain("Where", &[&name("tiny"), "one", &name("step")], "scale"),
-        plain("Div", &["one", &name("scale")], "inverse"),
-        plain("Mul", &[&name("heads"), &name("inverse")], "steps"),
-        plain("Round", &[&name("steps")], "level"),
+    ];
+    nodes.extend(scale(&name("heads"), "rest", name));
+    nodes.extend([
         plain("Mul", &[&name("level"), &name("scale")], "nearest"),
         plain("Reshape", &[&name("nearest"), "joined"], "rounded"),
-    ]
+    ]);
+    nodes
 }
 
 fn integers(name: &str, values: &[i64]) -> NodeProto {
