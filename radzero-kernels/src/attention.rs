@@ -166,10 +166,15 @@ impl<S: Simd> Block<S> {
         self.sums::<ROWS, VECTORS, QUERIES>(values, weights, factors, y);
     }
 
-    /// Queries side by side, \[width, QUERIES\], divided by sqrt(width); queries that do not exist are zeros.
+    /// What scores are multiplied by: 1 / sqrt(width), and so that their powers of 2 are those of e without.
+    pub(crate) fn scale(&self) -> f32 {
+        std::f32::consts::LOG2_E / (self.shape.width as f32).sqrt()
+    }
+
+    /// Queries side by side, \[width, QUERIES\], [scaled](Self::scale); queries that do not exist are zeros.
     #[inline(always)]
     fn pack_queries<const QUERIES: usize>(&self, q: &[f32], packed: &mut [f32]) {
-        let scale = f32x16::splat(self.simd, 1.0 / (self.shape.width as f32).sqrt());
+        let scale = f32x16::splat(self.simd, self.scale());
         let width = self.shape.width;
         let (channels, _) = packed.as_chunks_mut::<QUERIES>();
         let mut rows = rows_of(self.shape, self.head, q).skip(self.first).take(QUERIES);
@@ -213,7 +218,7 @@ impl<S: Simd> Block<S> {
         greatest
     }
 
-    /// e^(score - greatest) in place, and what each query's sums are to be multiplied by.
+    /// 2^(score - greatest) in place, and what each query's sums are to be multiplied by.
     #[inline(always)]
     pub(crate) fn weights<const VECTORS: usize, const QUERIES: usize>(
         &self,
@@ -226,7 +231,7 @@ impl<S: Simd> Block<S> {
             let mut weights = [f32x16::splat(self.simd, 0.0); VECTORS];
             for (vector, weight) in weights.iter_mut().enumerate() {
                 let score = f32x16::from_slice(self.simd, &row[vector * LANES..][..LANES]);
-                *weight = function::exp(self.simd, score - greatest[vector]);
+                *weight = function::exp2(self.simd, score - greatest[vector]);
                 total[vector] += *weight;
             }
             store(row, &weights);

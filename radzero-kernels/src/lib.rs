@@ -5,7 +5,7 @@
 //! 2. `tile`: the innermost loop, a small block of a matrix product that stays in registers
 //! 3. [`Kernels::linear`] and [`Kernels::attention`]: blocks that stay in a core's cache, shared out among [`Workers`];
 //!    [`Kernels::linear_int8`] and [`Kernels::attention_int16`] do the same with integers
-//! 4. `function`: e^x and GELU, a vector at a time
+//! 4. `function`: powers of 2 and GELU, a vector at a time
 //!
 //! # Why not a matrix library?
 //! A general library starts from weights in rows and packs them anew at each call or keeps a second copy, and what follows a

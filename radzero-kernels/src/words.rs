@@ -81,8 +81,7 @@ fn compute(
     let (query_scales, scores) = memory.split_at_mut(QUERIES);
     let rows = rows_of(block.shape, block.head, q).skip(block.first).take(QUERIES);
     pack::<QUERIES>(block.simd, rows, width, queries, query_scales);
-    let root = (width as f32).sqrt();
-    query_scales.iter_mut().for_each(|scale| *scale /= root);
+    query_scales.iter_mut().for_each(|scale| *scale *= block.scale());
     let greatest = scores_of(block, (queries, query_scales), (keys, key_scales), scores);
     let weights = &mut scores[..tokens * QUERIES];
     let factors = block.weights::<VECTORS, QUERIES>(greatest, weights);
