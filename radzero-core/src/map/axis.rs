@@ -2,14 +2,6 @@
 
 use std::ops::Range;
 
-/// A target sample between two source samples: `(1 - weight) * low + weight * high`.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Between {
-    pub(super) low: usize,
-    pub(super) high: usize,
-    pub(super) weight: f32,
-}
-
 /// The value between two source values, in the one order of operations that every path through this folder uses.
 #[inline]
 pub(super) fn blend(low: f32, high: f32, weight: f32) -> f32 {
@@ -47,9 +39,19 @@ pub(super) struct Run {
     pub(super) pixels: Range<usize>,
 }
 
+impl Run {
+    /// In pieces of at most `most` pixels.
+    pub(super) fn pieces(&self, most: usize) -> impl Iterator<Item = Range<usize>> {
+        let end = self.pixels.end;
+        self.pixels.clone().step_by(most).map(move |start| start..end.min(start + most))
+    }
+}
+
 /// A span of an edge, with where each of its pixels lies in the grid.
 #[derive(Debug)]
 pub(super) struct Edge {
+    /// Samples of the grid.
+    pub(super) source: usize,
     pub(super) span: Span,
     pub(super) runs: Vec<Run>,
     /// Of each pixel that the model saw: the weight of the later source sample.
@@ -57,10 +59,25 @@ pub(super) struct Edge {
 }
 
 impl Edge {
+    /// Half-pixel centres, clamped at the edges, no antialiasing: PyTorch's `interpolate(mode="bilinear",
+    /// align_corners=False)`, in its 32-bit arithmetic.
     pub(super) fn new(source: usize, span: Span) -> Self {
-        let positions = positions(source, &span);
-        let runs = runs(&positions, &span);
-        Self { span, runs, weights: positions.into_iter().map(|between| between.weight).collect() }
+        let scale = source as f32 / span.target as f32;
+        let mut weights: Vec<f32> =
+            span.window.clone().map(|index| ((index as f32 + 0.5) * scale - 0.5).max(0.0)).collect();
+        // They are positions yet, in order.
+        let mut runs: Vec<Run> = Vec::new();
+        let mut rest = weights.as_mut_slice();
+        let mut start = span.start;
+        while let Some(&first) = rest.first() {
+            let (low, high) = samples(source, first);
+            let (run, after) =
+                rest.split_at_mut(rest.partition_point(|&position| samples(source, position) <= (low, high)));
+            run.iter_mut().for_each(|position| *position = (*position - low as f32).clamp(0.0, 1.0));
+            runs.push(Run { low, high, pixels: start..start + run.len() });
+            (start, rest) = (start + run.len(), after);
+        }
+        Self { source, span, runs, weights }
     }
 
     /// The weight of a pixel that the model saw.
@@ -83,8 +100,23 @@ impl Edge {
     }
 }
 
-/// Half-pixel centres, clamped at the edges, no antialiasing: PyTorch's `interpolate(mode="bilinear",
-/// align_corners=False)`, in its 32-bit arithmetic. One entry a pixel that the model saw.
+/// The source samples that a position lies between: one where it is before the first, or after the last.
+fn samples(source: usize, position: f32) -> (usize, usize) {
+    let low = (position as usize).min(source - 1);
+    (low, if position > 0.0 { (low + 1).min(source - 1) } else { low })
+}
+
+/// The plain definition: a target sample between two source samples: `(1 - weight) * low + weight * high`.
+#[cfg(test)]
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Between {
+    pub(super) low: usize,
+    pub(super) high: usize,
+    pub(super) weight: f32,
+}
+
+/// Of each pixel that the model saw.
+#[cfg(test)]
 pub(super) fn positions(source: usize, span: &Span) -> Vec<Between> {
     let scale = source as f32 / span.target as f32;
     span.window
@@ -93,19 +125,6 @@ pub(super) fn positions(source: usize, span: &Span) -> Vec<Between> {
             let position = ((index as f32 + 0.5) * scale - 0.5).max(0.0);
             let low = (position as usize).min(source - 1);
             Between { low, high: (low + 1).min(source - 1), weight: (position - low as f32).clamp(0.0, 1.0) }
-        })
-        .collect()
-}
-
-/// The positions on `span`, grouped.
-fn runs(positions: &[Between], span: &Span) -> Vec<Run> {
-    let mut start = span.start;
-    positions
-        .chunk_by(|one, two| (one.low, one.high) == (two.low, two.high))
-        .map(|group| {
-            let pixels = start..start + group.len();
-            start = pixels.end;
-            Run { low: group[0].low, high: group[0].high, pixels }
         })
         .collect()
 }
@@ -128,12 +147,17 @@ mod tests {
                 next = run.pixels.end;
                 for pixel in run.pixels.clone() {
                     let between = positions[pixel - edge.span.start];
-                    assert_eq!((between.low, between.high), (run.low, run.high));
+                    assert_eq!(between.low, run.low);
+                    assert!(between.high == run.high || between.weight == 0.0);
                     assert_eq!(edge.weight(pixel), between.weight);
                     assert_eq!(edge.run_indices()[pixel - edge.span.start], index);
                 }
             }
             assert_eq!(next, edge.span.seen().end);
+            for run in &edge.runs {
+                assert!(run.pieces(20).all(|piece| piece.len() <= 20));
+                assert!(run.pieces(20).flatten().eq(run.pixels.clone()));
+            }
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Similarity maps: scores of the patch grid at the original size, their peak, and masks at a threshold.
 
 mod axis;
+mod crossing;
 mod extremes;
 mod outline;
 mod sigmoid;

@@ -1,27 +1,25 @@
 //! What is asked of a map most often, without the map: its peak, least value, mask and area.
 //!
 //! Between four neighbouring patches the upsampled score stays between the least and the greatest of the four. Where these
-//! bounds already decide, no pixel is computed. For a mask or an area the other pixels' scores are compared with those that
-//! stand for the threshold, without the sigmoid; where these do not decide either, and for peak and least value, pixels are
-//! computed exactly as for the map. So the results are equal to the map's, bit for bit.
+//! bounds already decide, nothing is computed for peak and least value. Mask and area follow from where each column
+//! [crosses](super::crossing) the threshold. Pixels of which neither tells are computed exactly as for the map. So the results
+//! are equal to the map's, bit for bit.
 
 use std::ops::Range;
 
-use ndarray::{Array2, ArrayView2, Zip, s};
+use ndarray::{Array2, ArrayView2, Axis, s};
 use rayon::prelude::*;
 
 use super::axis::{Edge, Run, Span};
+use super::crossing::{Crossings, Limits, ROWS};
 use super::extremes::{greatest, least};
 use super::sigmoid::blended_row;
-use super::threshold::{SIGMOID_MARGIN, Side, Threshold};
+use super::threshold::{SIGMOID_MARGIN, Threshold};
 use super::wide::{Piece, Wide, stretch};
 use super::{Peak, sigmoid};
 
 /// Relative error that rounding can add to an upsampled score: eight operations of half a unit each, doubled.
 const SCORE_MARGIN: f32 = 8.0 * f32::EPSILON;
-
-/// To compare fewer pixels than this takes no longer than to treat them apart from their neighbours.
-const SHORT: usize = 256;
 
 /// The patch grid's scores, seen at the original size.
 pub(crate) struct Outline<'a> {
@@ -38,30 +36,6 @@ struct Cell<'a> {
     least: f32,
     /// nor above this.
     greatest: f32,
-}
-
-/// Neighbouring pixels of a row of which the same is known.
-struct Part {
-    side: Side,
-    pixels: Range<usize>,
-}
-
-impl Part {
-    fn mixed(self) -> Self {
-        Self { side: Side::Mixed, ..self }
-    }
-}
-
-/// Neighbours of which the same is known become one.
-fn merged(parts: impl Iterator<Item = Part>) -> Vec<Part> {
-    let mut merged: Vec<Part> = Vec::new();
-    for part in parts {
-        match merged.last_mut() {
-            Some(last) if last.side == part.side => last.pixels.end = part.pixels.end,
-            _ => merged.push(part),
-        }
-    }
-    merged
 }
 
 impl<'a> Outline<'a> {
@@ -152,54 +126,79 @@ impl<'a> Outline<'a> {
         }
     }
 
-    /// Of each run of rows: what the bounds say of the threshold.
-    fn parts(&self, threshold: &Threshold) -> Vec<Vec<Part>> {
-        let part = |rows: &Run, columns: &Run| {
-            let (least, greatest) = self.bounds(rows, columns);
-            Part { side: threshold.side(least, greatest), pixels: columns.pixels.clone() }
-        };
-        let parts = |rows: &Run| {
-            let parts = merged(self.columns.runs.iter().map(|columns| part(rows, columns)));
-            merged(parts.into_iter().map(|part| if part.pixels.len() < SHORT { part.mixed() } else { part }))
-        };
-        self.rows.runs.iter().map(parts).collect()
-    }
-
     /// Number of pixels above `threshold`.
     pub(crate) fn area(&self, threshold: f32) -> usize {
-        let threshold = Threshold::new(threshold);
-        let (parts, wide) = (self.parts(&threshold), self.wide());
-        let of_row = |y: usize| -> usize {
-            let of_part = |part: &Part| match part.side {
-                Side::Above => part.pixels.len(),
-                Side::NotAbove => 0,
-                Side::Mixed => threshold.count(wide.piece(y, &part.pixels)),
-            };
-            parts[wide.run(y)].iter().map(of_part).sum()
+        let (threshold, wide) = (Threshold::new(threshold), self.wide());
+        let limits = self.limits(&threshold);
+        let runs = self.rows.runs.iter().filter(|run| self.reach(run, limits));
+        let bands: Vec<_> = runs.flat_map(|run| run.pieces(ROWS)).collect();
+        let of_band = |rows: Range<usize>| {
+            let crossings = self.crossings(&wide, &rows, limits);
+            let mut area = crossings.area();
+            self.each_open(&crossings, &wide, &rows, &threshold, |_, above| area += usize::from(above));
+            area
         };
-        self.rows.span.seen().into_par_iter().map(of_row).sum()
+        bands.into_par_iter().map(of_band).sum()
     }
 
     /// Where the map is above `threshold`, \[height, width\].
     pub(crate) fn mask(&self, threshold: f32) -> Array2<bool> {
-        let threshold = Threshold::new(threshold);
-        let (parts, wide) = (self.parts(&threshold), self.wide());
-        let first = self.rows.span.start;
-        let mut mask = Array2::from_elem((self.rows.span.length, self.columns.span.length), false);
-        let mut seen = mask.slice_mut(s![self.rows.span.seen(), ..]);
-        Zip::indexed(seen.rows_mut()).par_for_each(|y, mut row| {
-            // Rows of an array made here are contiguous.
-            let Some(row) = row.as_slice_mut() else { return };
-            for part in &parts[wide.run(first + y)] {
-                let above = &mut row[part.pixels.clone()];
-                match part.side {
-                    Side::NotAbove => {}
-                    Side::Above => above.fill(true),
-                    Side::Mixed => threshold.mask(above, wide.piece(first + y, &part.pixels)),
+        // All of it among the pool's threads: to enter the pool twice would take as long as what is done there first.
+        rayon::scope(|_| self.mask_in_pool(&Threshold::new(threshold)))
+    }
+
+    fn mask_in_pool(&self, threshold: &Threshold) -> Array2<bool> {
+        let limits = self.limits(threshold);
+        let shape = (self.rows.span.length, self.columns.span.length);
+        let (mut mask, wide) = rayon::join(|| Array2::from_elem(shape, false), || self.wide());
+        let mut rest = mask.slice_mut(s![self.rows.span.seen(), self.columns.span.seen()]);
+        let mut bands = Vec::new();
+        for run in &self.rows.runs {
+            for rows in run.pieces(ROWS) {
+                let (band, after) = rest.split_at(Axis(0), rows.len());
+                rest = after;
+                if self.reach(run, limits) {
+                    bands.push((rows, band));
                 }
             }
+        }
+        bands.into_par_iter().for_each(|(rows, mut band)| {
+            let crossings = self.crossings(&wide, &rows, limits);
+            crossings.fill(band.view_mut());
+            self.each_open(&crossings, &wide, &rows, threshold, |pixel, above| band[pixel] = above);
         });
         mask
+    }
+
+    fn limits(&self, threshold: &Threshold) -> Limits {
+        Limits::new(threshold, self.scores.iter().fold(0.0, |greatest, score| score.abs().max(greatest)))
+    }
+
+    /// Whether pixels of these rows may be above a threshold. Most findings are not there, so most maps have none.
+    fn reach(&self, rows: &Run, limits: Limits) -> bool {
+        [rows.low, rows.high].into_iter().any(|row| self.scores.row(row).iter().any(|&score| score > limits.low))
+    }
+
+    fn crossings(&self, wide: &Wide<'_>, rows: &Range<usize>, limits: Limits) -> Crossings {
+        Crossings::new(wide.piece(rows.start, &self.columns.span.seen()), &self.rows, rows, limits)
+    }
+
+    /// Calls `each` with the pixels that the crossings leave open, by index in the band, and whether they are above.
+    fn each_open(
+        &self,
+        crossings: &Crossings,
+        wide: &Wide<'_>,
+        rows: &Range<usize>,
+        threshold: &Threshold,
+        mut each: impl FnMut((usize, usize), bool),
+    ) {
+        let start = self.columns.span.start;
+        crossings.each_open(|columns, open| {
+            for y in open {
+                let piece = wide.piece(rows.start + y, &(start + columns.start..start + columns.end));
+                threshold.exact(piece, |x, above| each((y, columns.start + x), above));
+            }
+        });
     }
 
     fn wide(&self) -> Wide<'_> {
@@ -213,7 +212,8 @@ mod tests {
     use crate::map::SimilarityMap;
     use crate::map::upsample::upsample;
 
-    /// Grids of scores that are smooth, noisy, noise around a value, flat, saturated, full of ties, or of one patch.
+    /// Grids of scores that are smooth, noisy, noise around a value, flat, saturated, full of ties, next to nothing, too great
+    /// to subtract, or of one patch.
     fn grids() -> Vec<Array2<f32>> {
         let noise = |y: usize, x: usize| ((y * 131 + x * 7919 + y * x * 17) % 1009) as f32 / 1009.0;
         let wave = |y: usize, x: usize| (y as f32 * 0.31).sin() * (x as f32 * 0.23).cos();
@@ -225,6 +225,9 @@ mod tests {
             Array2::from_shape_fn((37, 37), |(y, x)| noise(y, x) - 0.5),
             Array2::from_shape_fn((16, 16), |(y, x)| (noise(y, x) - 0.5) * 2e-6),
             Array2::from_shape_fn((16, 16), |(y, x)| (noise(y, x) - 0.5) * 1e-43),
+            Array2::from_shape_fn((16, 16), |(y, x)| [0.0, -0.0, 1e-36, -1e-33][(y * 3 + x * x) % 4]),
+            Array2::from_shape_fn((16, 16), |(y, x)| 0.37 + f32::EPSILON * (noise(y, x) * 3.0).floor()),
+            Array2::from_shape_fn((9, 9), |(y, x)| 1e31 * wave(y, 9 * x)),
             Array2::from_elem((9, 9), 0.37),
             Array2::from_elem((9, 9), -200.0),
             Array2::from_elem((1, 1), -3.0),
@@ -232,7 +235,7 @@ mod tests {
     }
 
     fn spans() -> Vec<(Span, Span)> {
-        let whole = [(311, 203), (45, 3001), (37, 37), (11, 64), (1, 1)];
+        let whole = [(311, 203), (45, 3001), (2999, 7), (37, 37), (11, 64), (1, 1)];
         let part = Span { target: 120, window: 11..100, start: 0, length: 89 };
         let among = Span { target: 60, window: 0..60, start: 17, length: 95 };
         let mut spans: Vec<_> =
