@@ -113,7 +113,7 @@ impl Kernels {
     /// The same with 8-bit weights, each row of `x` being rounded to 256 levels between its least and greatest value and 0.
     ///
     /// # Errors
-    /// [`ShapeError`] as [`Kernels::linear`], and where this is not [there](Kernels::multiplies_integers).
+    /// As [`Kernels::linear`], and [`KernelError::Unsupported`] where this is not [there](Kernels::multiplies_integers).
     pub fn linear_int8(
         self,
         workers: &dyn Workers,
@@ -121,7 +121,7 @@ impl Kernels {
         x: &[f32],
         end: End<'_>,
         y: &mut [f32],
-    ) -> Result<(), ShapeError> {
+    ) -> Result<(), KernelError> {
         let rows = layer.check(x, end, y)?;
         match self.0 {
             #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
@@ -129,7 +129,7 @@ impl Kernels {
                 bytes::run(simd, workers, layer, (x, rows), end, y);
                 Ok(())
             }
-            _ => Err(ShapeError { what: "vectors that multiply integers", expected: 1, found: 0 }),
+            _ => Err(KernelError::Unsupported { needed: "avx512", found: self.name() }),
         }
     }
 
@@ -159,15 +159,15 @@ impl Kernels {
     /// [`LEVELS`](Attention::LEVELS) to each side of zero, the last being their greatest absolute value.
     ///
     /// # Errors
-    /// [`ShapeError`] as [`Kernels::attention`], if a head is wider than [`WIDEST`](Attention::WIDEST), and where
-    /// this is not [there](Kernels::multiplies_integers).
+    /// As [`Kernels::attention`], also if a head is wider than [`WIDEST`](Attention::WIDEST), and
+    /// [`KernelError::Unsupported`] where this is not [there](Kernels::multiplies_integers).
     pub fn attention_int16(
         self,
         workers: &dyn Workers,
         shape: Attention,
         [q, k, v]: [&[f32]; 3],
         y: &mut [f32],
-    ) -> Result<(), ShapeError> {
+    ) -> Result<(), KernelError> {
         shape.check([q, k, v], y)?;
         ShapeError::check("values of a head", shape.width.min(Attention::WIDEST), shape.width)?;
         match self.0 {
@@ -176,9 +176,25 @@ impl Kernels {
                 words::run(simd, workers, shape, [q, k, v], y);
                 Ok(())
             }
-            _ => Err(ShapeError { what: "vectors that multiply integers", expected: 1, found: 0 }),
+            _ => Err(KernelError::Unsupported { needed: "avx512", found: self.name() }),
         }
     }
+}
+
+/// Why a kernel computes nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum KernelError {
+    /// A slice does not have the length that the shapes say.
+    #[error(transparent)]
+    Shape(#[from] ShapeError),
+    /// There is no such kernel for the instruction set.
+    #[error("a kernel for {needed} vectors is needed, {found} found")]
+    Unsupported {
+        /// The instruction set that has it.
+        needed: &'static str,
+        /// This one.
+        found: &'static str,
+    },
 }
 
 /// A slice does not have the length that the shapes say.

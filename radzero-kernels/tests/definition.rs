@@ -3,7 +3,9 @@
 #![allow(clippy::unwrap_used, missing_docs)]
 
 use ndarray::{Array2, ArrayView2};
-use radzero_kernels::{Attention, BytePanels, End, Kernels, Linear, LinearInt8, Panels, Serial, ShapeError, Workers};
+use radzero_kernels::{
+    Attention, BytePanels, End, KernelError, Kernels, Linear, LinearInt8, Panels, Serial, ShapeError, Workers,
+};
 
 /// Threads that take tasks in turns, from the last to the first.
 struct Threads(usize);
@@ -370,9 +372,29 @@ fn sums_that_could_leave_32_bits_are_refused() {
     let shape = Attention { images: 1, tokens: 1, heads: 1, width: 129 };
     for kernels in kernels() {
         let found = kernels.linear_int8(&Serial, &layer, &[0.0; 66_312], End::None, &mut [0.0]).unwrap_err();
-        assert_eq!(found, ShapeError { what: "inputs of a sum", expected: BytePanels::MOST, found: 66_312 });
+        let expected = ShapeError { what: "inputs of a sum", expected: BytePanels::MOST, found: 66_312 };
+        assert_eq!(found, KernelError::Shape(expected));
         let q = [0.0; 129];
         let found = kernels.attention_int16(&Serial, shape, [&q, &q, &q], &mut [0.0; 129]).unwrap_err();
-        assert_eq!(found, ShapeError { what: "values of a head", expected: Attention::WIDEST, found: 129 });
+        let expected = ShapeError { what: "values of a head", expected: Attention::WIDEST, found: 129 };
+        assert_eq!(found, KernelError::Shape(expected));
     }
+}
+
+#[test]
+fn what_a_processor_has_no_instructions_for_is_refused() {
+    let (weight, layout) = (BytePanels::pack(Array2::zeros((1, 4)).view()), BytePanels::new(4, 1));
+    let layer = LinearInt8 { layout, weight: &weight, scales: &[1.0], sums: &[0], bias: &[0.0] };
+    let shape = Attention { images: 1, tokens: 1, heads: 1, width: 4 };
+    for kernels in kernels() {
+        let found = [
+            kernels.linear_int8(&Serial, &layer, &[0.0; 4], End::None, &mut [0.0]),
+            kernels.attention_int16(&Serial, shape, [&[0.0; 4]; 3], &mut [0.0; 4]),
+        ];
+        let unsupported = KernelError::Unsupported { needed: "avx512", found: kernels.name() };
+        let expected = if kernels.multiplies_integers() { Ok(()) } else { Err(unsupported) };
+        assert_eq!(found, [expected; 2]);
+    }
+    let unsupported = KernelError::Unsupported { needed: "avx512", found: "avx2" };
+    assert_eq!(unsupported.to_string(), "a kernel for avx512 vectors is needed, avx2 found");
 }

@@ -11,7 +11,7 @@ use ort::operator::{
 use ort::value::{
     DynValue, DynValueTypeMarker, PrimitiveTensorElementType, TensorElementType, TensorValueType, ValueRef,
 };
-use radzero_kernels::{Attention, BytePanels, End, Kernels, Linear, LinearInt8, Panels, ShapeError, Workers};
+use radzero_kernels::{Attention, BytePanels, End, KernelError, Kernels, Linear, LinearInt8, Panels, Workers};
 
 use crate::operators::{DOMAIN, Operator};
 
@@ -117,7 +117,7 @@ impl Kernel for Node {
         let pool = Pool { context, threads, failure: RefCell::new(None) };
         let computed = if operator.is_attention() {
             let [(shape, q), (_, k), (_, v)] = [inputs.tensor(0)?, inputs.tensor(1)?, inputs.tensor(2)?];
-            let &[images, tokens, all] = shape.as_slice() else { return Err(inputs.wrong_rank(&shape)) };
+            let &[images, tokens, all] = shape.as_slice() else { return Err(inputs.wrong_rank(3, &shape)) };
             let heads = self.heads;
             if all % heads != 0 {
                 return Err(refused(operator, format!("a width of {heads} heads expected, {all} found")));
@@ -125,11 +125,11 @@ impl Kernel for Node {
             let shape = Attention { images, tokens, heads, width: all / heads };
             output(context, &[images, tokens, all], |y| match operator {
                 Operator::AttentionInt16 => kernels.attention_int16(&pool, shape, [q, k, v], y),
-                _ => kernels.attention(&pool, shape, [q, k, v], y),
+                _ => Ok(kernels.attention(&pool, shape, [q, k, v], y)?),
             })?
         } else {
             let (shape, x) = inputs.tensor(0)?;
-            let &[rows, columns] = shape.as_slice() else { return Err(inputs.wrong_rank(&shape)) };
+            let &[rows, columns] = shape.as_slice() else { return Err(inputs.wrong_rank(2, &shape)) };
             let end = match operator {
                 Operator::LinearGelu | Operator::LinearInt8Gelu => End::Gelu,
                 Operator::LinearAdd => End::Add(inputs.tensor(3)?.1),
@@ -145,7 +145,7 @@ impl Kernel for Node {
             } else {
                 let (weight, bias) = (inputs.tensor(1)?.1, inputs.tensor(2)?.1);
                 let layer = Linear { layout: Panels::new(columns, bias.len()), weight, bias };
-                output(context, &[rows, bias.len()], |y| kernels.linear(&pool, &layer, x, end, y))?
+                output(context, &[rows, bias.len()], |y| Ok(kernels.linear(&pool, &layer, x, end, y)?))?
             }
         };
         computed.map_err(|error| refused(operator, error.to_string()))?;
@@ -187,8 +187,8 @@ impl<'a> Inputs<'a> {
         Ok((extents(shape), values))
     }
 
-    fn wrong_rank(&self, shape: &[usize]) -> ort::Error {
-        refused(self.operator, format!("inputs of another rank expected, {shape:?} found"))
+    fn wrong_rank(&self, expected: usize, shape: &[usize]) -> ort::Error {
+        refused(self.operator, format!("inputs of {expected} dimensions expected, {shape:?} found"))
     }
 }
 
@@ -201,8 +201,8 @@ fn extents(shape: &[i64]) -> Vec<usize> {
 fn output(
     context: &ComputeContext,
     shape: &[usize],
-    compute: impl FnOnce(&mut [f32]) -> Result<(), ShapeError>,
-) -> ort::Result<Result<(), ShapeError>> {
+    compute: impl FnOnce(&mut [f32]) -> Result<(), KernelError>,
+) -> ort::Result<Result<(), KernelError>> {
     let extents: Vec<i64> = shape.iter().map(|extent| *extent as i64).collect();
     let Some(mut value) = context.output(0, extents)? else { return Ok(Ok(())) };
     let (_, values) = value.try_extract_tensor_mut::<f32>()?;
