@@ -95,6 +95,17 @@ fn dimensions_that_overflow() {
     assert!(error.contains("image_size of at most 16384 expected, 60129542144 found"), "{error}");
 }
 
+/// It would pass whatever the graphs compute.
+#[test]
+fn self_tests_that_cannot_fail() {
+    let error = refused_after(|manifest| manifest["self_test"]["prompts"] = serde_json::json!([]));
+    assert!(error.contains("self_test: at least one prompt expected, none found"), "{error}");
+    for (tolerance, hint) in [(0.0, "tolerance 0"), (-1.0, "tolerance -1"), (1e39, "tolerance inf")] {
+        let error = refused_after(|manifest| manifest["self_test"]["tolerance"] = tolerance.into());
+        assert!(error.contains(hint), "{error}");
+    }
+}
+
 #[test]
 fn every_file_that_is_used_is_listed() {
     for name in [

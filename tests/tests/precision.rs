@@ -33,7 +33,11 @@ fn eight_bits_stay_close_and_are_not_the_same() {
         let (found, exact) = (model.encode_image(&radiograph).unwrap(), exact.encode_image(&radiograph).unwrap());
         let error = relative(found.tokens(), exact.tokens());
         assert!(error > 1e-5 && error < 0.1, "{error}");
-        assert_eq!(found.provenance().precision, Precision::Int8);
+        let provenance = found.provenance();
+        assert_eq!(provenance.precision, Precision::Int8);
+        assert_eq!(&*provenance.image_placement, model.image_placement());
+        assert_eq!(&*provenance.text_placement, model.text_placement());
+        assert_ne!(provenance.image_placement, provenance.text_placement);
     }
     model.self_test().unwrap();
 }

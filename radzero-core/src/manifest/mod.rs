@@ -248,7 +248,8 @@ pub enum Precision {
     /// 32-bit floating point.
     #[default]
     Fp32,
-    /// Products and attention in 16-bit floating point; norms, softmax and residual sums in 32-bit. For GPUs.
+    /// Products and attention in 16-bit floating point; norms and residual sums in 32-bit. Softmax is in 32-bit with
+    /// [`Target::Portable`], else as the provider's fused attention computes it. For GPUs.
     Fp16,
     /// Products of 8-bit integers where a layer's measured error allows it, the rest in 32-bit. For CPUs.
     Int8,
@@ -612,6 +613,14 @@ impl Manifest {
                     list(&graph.outputs)
                 ));
             }
+        }
+        // What could not fail tells nothing.
+        if self.self_test.prompts.is_empty() {
+            return fail("self_test: at least one prompt expected, none found".into());
+        }
+        let tolerance = self.self_test.tolerance;
+        if !(tolerance.is_finite() && tolerance > 0.0) {
+            return fail(format!("self_test: tolerance {tolerance} is not a positive number"));
         }
         let graphs = [&self.image_encoder.file, &self.text_encoder.file];
         let mut named = vec!["tokenizer.json".to_owned(), self.self_test.file.clone()];

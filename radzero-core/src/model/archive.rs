@@ -11,7 +11,7 @@ use ndarray::Array3;
 
 use super::ordered::Ordered;
 use super::{EncodedImage, RadZero};
-use crate::error::Result;
+use crate::error::{Error, ErrorKind, Result};
 use crate::radiograph::Radiograph;
 use crate::runtime::{Cancellation, Device};
 
@@ -61,7 +61,7 @@ impl RadZero {
     ///
     /// Reading, encoding and the caller's own loop run at the same time, on threads of `scope`; each image has its own
     /// result, so a bad one does not stop the rest. A few radiographs are held at a time. On a GPU images are encoded in
-    /// batches, with the same results. After `cancellation` the images under way are
+    /// batches, as many as are ready. After `cancellation` the images under way are
     /// [`Cancelled`](crate::ErrorKind::Cancelled) and the iterator ends.
     ///
     /// ```no_run
@@ -146,22 +146,20 @@ impl RadZero {
                 (image.source, radiograph)
             })
             .collect();
-        let tokens = if pixels.is_empty() { None } else { Some(self.run_images(&pixels, cancellation)) };
-        let mut row = 0;
+        let tokens = if pixels.is_empty() { Ok(Vec::new()) } else { self.run_images(&pixels, cancellation) };
+        let mut tokens = tokens.map(Vec::into_iter);
         images
             .into_iter()
             .map(|(source, radiograph)| {
-                let result = radiograph.and_then(|radiograph| match &tokens {
-                    Some(Ok(tokens)) => {
-                        let encoded = self.encoded(&radiograph, tokens.index_axis(ndarray::Axis(0), row));
-                        row += 1;
-                        Ok((radiograph, encoded))
-                    }
-                    Some(Err(error)) => Err(error.again()),
-                    None => Err(crate::error::Error::new(
-                        crate::error::ErrorKind::Inference,
-                        "the image graph returned no image",
-                    )),
+                let result = radiograph.and_then(|radiograph| {
+                    let tokens = match &mut tokens {
+                        Ok(tokens) => tokens.next(),
+                        Err(error) => return Err(error.again()),
+                    };
+                    let tokens =
+                        tokens.ok_or_else(|| Error::new(ErrorKind::Inference, "the image graph returned no image"))?;
+                    let encoded = self.encoded(&radiograph, tokens)?;
+                    Ok((radiograph, encoded))
                 });
                 ArchiveImage { source, result }
             })

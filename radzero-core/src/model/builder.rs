@@ -11,7 +11,7 @@ use radzero_kernels::Kernels;
 
 use super::{PROMPT_CACHE, RadZero};
 use crate::error::Result;
-use crate::manifest::ModelDirectory;
+use crate::manifest::{ModelDirectory, sha256_bytes};
 use crate::prompt::Tokenizer;
 use crate::runtime::{Device, ImageSession, Runtime, SessionOptions, TextSession};
 
@@ -48,7 +48,8 @@ impl RadZeroBuilder {
         self
     }
 
-    /// Uses this many threads for a run on the CPU; by default one a core. Resampling and maps use rayon's global pool.
+    /// Uses this many threads for a run on the CPU; by default one a core. Resampling and maps use rayon's global pool, which a
+    /// program sizes with `rayon::ThreadPoolBuilder` before its first use; give both the same number for one budget.
     pub fn threads(mut self, threads: NonZeroUsize) -> Self {
         self.options.threads = threads;
         self
@@ -96,7 +97,9 @@ impl RadZeroBuilder {
     /// # Errors
     /// [`ErrorKind::Model`](crate::ErrorKind::Model) if the directory is incomplete, damaged or of another version,
     /// [`ErrorKind::Runtime`](crate::ErrorKind::Runtime) if ONNX Runtime cannot be loaded,
-    /// [`ErrorKind::Provider`](crate::ErrorKind::Provider) if the device cannot run the graphs here.
+    /// [`ErrorKind::Provider`](crate::ErrorKind::Provider) if the device cannot run the graphs here; on a GPU, where both graphs are
+    /// run once so that the first image does not wait for the device, [`ErrorKind::Inference`](crate::ErrorKind::Inference) if
+    /// that fails.
     pub fn open(mut self) -> Result<RadZero> {
         // The directory first: it is quick to check, and does not need the library.
         let directory = ModelDirectory::open(&self.path)?;
@@ -106,7 +109,9 @@ impl RadZeroBuilder {
             Tokenizer::open(&directory.file("tokenizer.json"), manifest.text.clone(), manifest.dimensions.vocabulary)?;
         let runtime = self.runtime.map_or_else(Runtime::discover, Ok)?;
         self.options.model_hash = directory.hash().to_string();
-        self.options.library_version = runtime.version().unwrap_or("of-the-host").to_owned();
+        // A host's environment does not tell its version, but from which source the library was built.
+        self.options.library_version =
+            runtime.version().map_or_else(|| sha256_bytes(ort::info().as_bytes()).to_string(), str::to_owned);
         let device = self.options.device;
         if device != Device::Cpu {
             self.options.kernels = None;
@@ -117,7 +122,11 @@ impl RadZeroBuilder {
         let prompts = Mutex::new(LruCache::new(PROMPT_CACHE));
         let own = image.placement().has_own_operators() || text.placement().has_own_operators();
         let kernels = self.options.kernels.filter(|_| own);
-        Ok(RadZero { directory, device, kernels, runtime, image, text, tokenizer, prompts })
+        let model = RadZero { directory, device, kernels, runtime, image, text, tokenizer, prompts };
+        if matches!(device, Device::Cuda(_) | Device::TensorRt(_)) {
+            model.warm_up()?;
+        }
+        Ok(model)
     }
 }
 

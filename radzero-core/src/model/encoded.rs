@@ -9,7 +9,7 @@ use crate::manifest::{Digest, GeometryKind, Precision, Resample};
 use crate::map::{Outline, Peak, SimilarityMap, check_threshold, sigmoid};
 use crate::pixels::Geometry;
 use crate::radiograph::{IntensityPolicy, IntensityRule, Origin, TransferSyntax, Warning};
-use crate::runtime::Device;
+use crate::runtime::{Device, Placement};
 
 /// What made a result: model, device, and every rule that was applied to the image.
 #[derive(Debug, Clone, PartialEq)]
@@ -21,6 +21,10 @@ pub struct Provenance {
     pub model_hash: Digest,
     /// The device that ran the image graph.
     pub device: Device,
+    /// Which execution provider ran how many of the image graph's nodes, as the session reports it.
+    pub image_placement: Arc<Placement>,
+    /// The same of the text graph.
+    pub text_placement: Arc<Placement>,
     /// The project's own kernels that ran with it ([`RadZero::kernels`](crate::RadZero::kernels)).
     pub kernels: Option<&'static str>,
     /// Precision of the weights.

@@ -14,7 +14,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use lru::LruCache;
-use ndarray::{Array3, ArrayView, ArrayView2, ArrayView3, Axis, Dimension};
+use ndarray::{Array2, Array3, ArrayView, Axis, Dimension};
 use radzero_kernels::Kernels;
 
 pub use self::archive::{ArchiveImage, EncodedArchive};
@@ -174,21 +174,56 @@ impl RadZero {
         }
         let pixels: Vec<Array3<u8>> = radiographs.iter().map(|radiograph| self.pixels(radiograph)).collect();
         let tokens = self.run_images(&pixels, cancellation)?;
-        Ok(radiographs.iter().zip(tokens.outer_iter()).map(|(one, tokens)| self.encoded(one, tokens)).collect())
+        radiographs.iter().zip(tokens).map(|(one, tokens)| self.encoded(one, tokens)).collect()
     }
 
-    fn encoded(&self, radiograph: &Radiograph, tokens: ArrayView2<'_, f32>) -> EncodedImage {
-        EncodedImage::new(tokens.to_owned(), self.geometry(radiograph), self.provenance(radiograph))
+    fn encoded(&self, radiograph: &Radiograph, tokens: Array2<f32>) -> Result<EncodedImage> {
+        if !all_finite(tokens.view()) {
+            return Err(not_finite("the image graph returned values"));
+        }
+        Ok(EncodedImage::new(tokens, self.geometry(radiograph), self.provenance(radiograph)))
     }
 
-    /// Pixels \[3, S, S\] of a batch to tokens \[batch, 1 + N, D\].
-    fn run_images(&self, pixels: &[Array3<u8>], cancellation: &Cancellation) -> Result<Array3<f32>> {
-        let views: Vec<_> = pixels.iter().map(|pixels| pixels.view()).collect();
-        let batch = ndarray::stack(Axis(0), &views)
-            .map_err(|error| Error::new(ErrorKind::Argument, "pixels of different sizes").with_source(error))?;
-        let tokens = self.image.run(batch.view(), cancellation)?;
-        self.check_tokens(tokens.view(), pixels.len())?;
-        Ok(tokens)
+    /// Pixels \[3, S, S\] of a batch to tokens \[1 + N, D\] of each, which may not be finite.
+    fn run_images(&self, pixels: &[Array3<u8>], cancellation: &Cancellation) -> Result<Vec<Array2<f32>>> {
+        let tokens = match pixels {
+            // One image is handed over as it lies, and its tokens are kept as they came.
+            [one] => self.image.run(one.view().insert_axis(Axis(0)), cancellation)?,
+            several => {
+                let views: Vec<_> = several.iter().map(|pixels| pixels.view()).collect();
+                let batch = ndarray::stack(Axis(0), &views)
+                    .map_err(|error| Error::new(ErrorKind::Argument, "pixels of different sizes").with_source(error))?;
+                self.image.run(batch.view(), cancellation)?
+            }
+        };
+        let dimensions = &self.manifest().dimensions;
+        let expected = [pixels.len(), dimensions.tokens(), dimensions.hidden];
+        if tokens.shape() != expected {
+            return Err(wrong_output("tokens", &expected, tokens.shape()));
+        }
+        Ok(match pixels.len() {
+            1 => vec![tokens.index_axis_move(Axis(0), 0)],
+            _ => tokens.outer_iter().map(|tokens| tokens.to_owned()).collect(),
+        })
+    }
+
+    /// Token ids of prompts to embeddings \[prompts, D\], which may not be finite.
+    fn run_prompts(&self, ids: &[&[u32]]) -> Result<Array2<f32>> {
+        let batch = self.tokenizer.batch(ids);
+        let embeddings = self.text.run(batch.ids.view(), batch.mask.view())?;
+        let expected = [ids.len(), self.manifest().dimensions.hidden];
+        if embeddings.shape() != expected {
+            return Err(wrong_output("embeddings", &expected, embeddings.shape()));
+        }
+        Ok(embeddings)
+    }
+
+    /// Runs both graphs once: a device prepares what it needs at its first run.
+    fn warm_up(&self) -> Result<()> {
+        let size = self.manifest().dimensions.image_size;
+        self.run_images(&[Array3::zeros((3, size, size))], &Cancellation::new())?;
+        self.run_prompts(&[&self.tokenizer.encode("There is fibrosis")?])?;
+        Ok(())
     }
 
     /// Encodes prompts; those encoded before come from a cache of the last 4096. The results stand in the order of the
@@ -216,12 +251,7 @@ impl RadZero {
         missing.sort_by_key(|(index, ids)| (ids.len(), *index));
         for chunk in missing.chunks(PROMPT_BATCH) {
             let ids: Vec<&[u32]> = chunk.iter().map(|(_, ids)| ids.as_slice()).collect();
-            let batch = self.tokenizer.batch(&ids);
-            let embeddings = self.text.run(batch.ids.view(), batch.mask.view())?;
-            let expected = [chunk.len(), self.manifest().dimensions.hidden];
-            if embeddings.shape() != expected {
-                return Err(wrong_output("embeddings", &expected, embeddings.shape()));
-            }
+            let embeddings = self.run_prompts(&ids)?;
             // Before they are cached: a later call must not find what this one refuses.
             for ((index, _), embedding) in chunk.iter().zip(embeddings.outer_iter()) {
                 if !all_finite(embedding) {
@@ -303,6 +333,8 @@ impl RadZero {
             model_name: manifest.name.clone(),
             model_hash: self.directory.hash().clone(),
             device: self.device,
+            image_placement: self.image.placement().clone(),
+            text_placement: self.text.placement().clone(),
             kernels: self.kernels(),
             precision: manifest.precision,
             origin: radiograph.origin(),
@@ -313,18 +345,6 @@ impl RadZero {
             geometry: manifest.preprocessing.geometry,
             resample: manifest.preprocessing.resample,
         })
-    }
-
-    fn check_tokens(&self, tokens: ArrayView3<'_, f32>, images: usize) -> Result<()> {
-        let dimensions = &self.manifest().dimensions;
-        let expected = [images, dimensions.tokens(), dimensions.hidden];
-        if tokens.shape() != expected {
-            return Err(wrong_output("tokens", &expected, tokens.shape()));
-        }
-        if !all_finite(tokens) {
-            return Err(not_finite("the image graph returned values"));
-        }
-        Ok(())
     }
 }
 

@@ -23,7 +23,8 @@ pub enum Device {
     OpenVinoBf16,
     /// An NVIDIA GPU, by CUDA device ordinal.
     Cuda(u16),
-    /// An NVIDIA GPU through TensorRT, by CUDA device ordinal.
+    /// An NVIDIA GPU through TensorRT, by CUDA device ordinal. `NVIDIA_TF32_OVERRIDE=0` must be in the environment: without it
+    /// TensorRT rounds the factors of 32-bit products to TensorFloat-32.
     TensorRt(u16),
 }
 

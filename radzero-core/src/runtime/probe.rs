@@ -50,8 +50,10 @@ impl Runtime {
     /// Starts a device's execution provider and opens a model of one matrix product on it.
     #[must_use]
     pub fn try_device(&self, device: Device) -> DeviceReport {
-        let compiled_in =
-            self.providers().is_ok_and(|providers| providers.iter().any(|name| name == device.provider()));
+        let compiled_in = match self.providers() {
+            Ok(providers) => providers.iter().any(|name| name == device.provider()),
+            Err(error) => return DeviceReport { device, compiled_in: false, outcome: Err(error) },
+        };
         let started = Instant::now();
         let outcome = self.open_probe(device).map(|()| started.elapsed());
         DeviceReport { device, compiled_in, outcome }

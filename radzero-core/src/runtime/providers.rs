@@ -8,13 +8,16 @@ use ort::ep::{self, ArbitrarilyConfigurableExecutionProvider as _, ExecutionProv
 use super::session::SessionOptions;
 use super::{Device, Runtime};
 use crate::error::{Error, ErrorKind, Result};
-use crate::manifest::{Dimension, Graph, Manifest};
+use crate::manifest::{Dimension, Graph, Manifest, Precision};
 
 /// Images that a TensorRT engine is built for, at most, in one run; a larger batch needs another engine.
 const TENSORRT_IMAGES: usize = 8;
 
 /// Prompts that a TensorRT engine is built for, at most, in one run.
 const TENSORRT_PROMPTS: usize = 32;
+
+/// With 0, no NVIDIA library computes in TensorFloat-32.
+const TF32: &str = "NVIDIA_TF32_OVERRIDE";
 
 /// The provider to register for `graph`; `None` for the CPU, which is always there.
 ///
@@ -43,6 +46,7 @@ pub(super) fn dispatch(
                 .with_profile_min_shapes(least)
                 .with_profile_opt_shapes(usual)
                 .with_profile_max_shapes(most)
+                .with_fp16(manifest.precision == Precision::Fp16 && graph.file == manifest.image_encoder.file)
                 .with_layer_norm_fp32_fallback(true);
             if let Some(bytes) = options.memory_limit {
                 tensorrt = tensorrt.with_max_workspace_size(bytes);
@@ -61,6 +65,23 @@ pub(super) fn dispatch(
     }))
 }
 
+/// Refuses TensorRT where it would multiply 32-bit floats as TensorFloat-32, with 10 bits of mantissa, behind the caller's back:
+/// ONNX Runtime has no option against it, so NVIDIA's variable must say so (the text graph is of 32 bits in every model).
+pub(super) fn check_environment(device: Device) -> Result<()> {
+    let exact = std::env::var_os(TF32).is_some_and(|value| value == "0");
+    if matches!(device, Device::TensorRt(_)) && !exact {
+        return Err(Error::new(
+            ErrorKind::Provider,
+            format!(
+                "{device} would round the factors of 32-bit products to TensorFloat-32: {TF32}=0 expected in the \
+                 environment, {} found",
+                std::env::var_os(TF32).map_or("nothing".into(), |value| format!("{value:?}"))
+            ),
+        ));
+    }
+    Ok(())
+}
+
 /// The provider of a device without options for a model; `None` for the CPU.
 pub(super) fn plain(device: Device) -> Option<ExecutionProviderDispatch> {
     let dispatch = match device {
@@ -76,7 +97,11 @@ pub(super) fn plain(device: Device) -> Option<ExecutionProviderDispatch> {
 /// The error for a provider that could not be registered: why, and what is needed.
 pub(super) fn refused(runtime: &Runtime, device: Device, error: ort::Error) -> Error {
     let name = device.provider();
-    let compiled_in = runtime.providers().is_ok_and(|providers| providers.iter().any(|found| found == name));
+    let compiled_in = runtime.providers().map(|providers| providers.iter().any(|found| found == name));
+    let Ok(compiled_in) = compiled_in else {
+        // What is needed is not known, then.
+        return Error::new(ErrorKind::Provider, format!("{device} cannot be used here: {error}")).with_source(error);
+    };
     let needed = match (device, compiled_in) {
         (Device::Cpu, _) => "",
         (Device::OpenVino | Device::OpenVinoBf16, false) => {

@@ -43,7 +43,7 @@ pub(crate) struct SessionOptions {
 /// several sessions side by side brought nothing.
 struct Shared {
     session: Queue<Session>,
-    placement: Placement,
+    placement: Arc<Placement>,
     device: Device,
     graph: String,
 }
@@ -65,6 +65,7 @@ impl Shared {
             builder = builder
                 .with_execution_providers([provider])
                 .map_err(|error| providers::refused(runtime, options.device, error.into()))?;
+            providers::check_environment(options.device)?;
         }
         if let Some(configure) = &options.configure {
             builder = configure(builder)
@@ -72,10 +73,17 @@ impl Shared {
         }
         let mut open = || builder.commit_from_file(&path);
         let session = if options.kernels.is_some() { kernels::opened(open) } else { open() }.map_err(|error| {
-            Error::new(ErrorKind::Model, format!("ONNX Runtime refuses {}: {error}", path.display())).with_source(error)
+            match options.device {
+                Device::Cpu => {
+                    Error::new(ErrorKind::Model, format!("ONNX Runtime refuses {}: {error}", path.display()))
+                        .with_source(error)
+                }
+                // A provider looks for its device, and compiles the graph for it, only now.
+                device => providers::refused(runtime, device, error),
+            }
         })?;
         check_contract(&path, graph, &session)?;
-        let placement = Placement::read(&session)?;
+        let placement = Arc::new(Placement::read(&session)?);
         placement.require(options.device, &graph.file)?;
         Ok(Self { session: Queue::new(session), placement, device: options.device, graph: graph.file.clone() })
     }
@@ -194,7 +202,7 @@ impl ImageSession {
         })
     }
 
-    pub(crate) fn placement(&self) -> &Placement {
+    pub(crate) fn placement(&self) -> &Arc<Placement> {
         &self.0.placement
     }
 }
@@ -222,7 +230,7 @@ impl TextSession {
         self.0.device
     }
 
-    pub(crate) fn placement(&self) -> &Placement {
+    pub(crate) fn placement(&self) -> &Arc<Placement> {
         &self.0.placement
     }
 }
