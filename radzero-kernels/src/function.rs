@@ -9,7 +9,8 @@ const LEAST: f32 = -126.0;
 const ROUNDING: f32 = 12_582_912.0;
 
 /// `fit/exp2.py` makes these: 2^r for r from -1/2 to 1/2 as a polynomial, from the highest power down to 1, which is exact at 0.
-const SERIES: [f32; 7] = [1.535_334_2e-4, 1.339_887_3e-3, 9.618_438e-3, 5.550_332_4e-2, 0.240_226_48, 0.693_147_2, 1.0];
+const SERIES: [f32; 7] =
+    [1.535_334_2e-4, 1.339_887_3e-3, 9.618_438e-3, 5.550_332_4e-2, 0.240_226_48, std::f32::consts::LN_2, 1.0];
 
 /// 2^x for x from -126 (and below, where it stays) to 127; relative error below 1e-7.
 ///
