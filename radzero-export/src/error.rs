@@ -90,6 +90,16 @@ pub enum ExportError {
         /// What is wrong with it.
         problem: String,
     },
+    /// A row that a tensor does not have.
+    #[error("{name}: a row below {rows} expected, {found} found")]
+    Row {
+        /// The tensor.
+        name: String,
+        /// Rows that it has.
+        rows: usize,
+        /// The row that was asked for.
+        found: usize,
+    },
     /// Tensors that are missing, surplus, of another shape or of an unusable type.
     #[error("the tensors of {} are not those that its config.json describes:{}", path.display(), Lines(problems))]
     Tensors {

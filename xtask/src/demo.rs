@@ -99,10 +99,14 @@ pub(crate) fn build(root: &Path, packages: &[&str]) -> Result<()> {
 
 /// A program that [`build`] made: cargo puts release builds beside the folder of this program's own build.
 pub(crate) fn program(root: &Path, library: &Path, name: &str) -> Result<Step> {
+    Ok(Step::new(release(name)?, "cargo build made it elsewhere").directory(root).env(setup::VARIABLE, library))
+}
+
+/// Where cargo puts a program's release build: beside the folder of this one's.
+pub(crate) fn release(name: &str) -> Result<PathBuf> {
     let own = std::env::current_exe().map_err(Error::io("locate", Path::new("xtask")))?;
     let folder = own.ancestors().nth(2).unwrap_or(Path::new("target")).join("release");
-    let path = folder.join(name).with_extension(std::env::consts::EXE_EXTENSION);
-    Ok(Step::new(path, "cargo build made it elsewhere").directory(root).env(setup::VARIABLE, library))
+    Ok(folder.join(name).with_extension(std::env::consts::EXE_EXTENSION))
 }
 
 /// Removes what an earlier run left.

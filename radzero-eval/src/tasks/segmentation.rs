@@ -13,7 +13,7 @@ use crate::datasets::{Dataset, Regions};
 use crate::error::{Error, Result};
 use crate::metrics::bootstrap::Bootstrap;
 use crate::metrics::overlap::{AboveCounts, DiceCurve, THRESHOLDS, specificity, threshold};
-use crate::metrics::pixels::{BinCount, Counter, ImageHistogram, PixelHistogram};
+use crate::metrics::pixels::{BINS, BinCount, Counter, ImageHistogram, PixelHistogram};
 use crate::metrics::ranking::Ranking;
 use crate::metrics::roc::{auroc, roc_curve};
 use crate::metrics::{Undefined, Value};
@@ -38,6 +38,29 @@ pub struct Row {
 }
 
 impl Row {
+    /// What a row that was read back must hold, for every count made of it to be one: a journal may be damaged.
+    fn check(&self) -> Result<(), String> {
+        let Self { above: AboveCounts { inside, outside, area }, bins, .. } = self;
+        if [inside.len(), outside.len()] != [THRESHOLDS; 2] {
+            return Err(format!("{THRESHOLDS} thresholds expected, {} and {} found", inside.len(), outside.len()));
+        }
+        if !bins.is_sorted_by(|one, next| one.0 < next.0) || bins.last().is_some_and(|last| last.0 as usize >= BINS) {
+            return Err(format!("ascending bins below {BINS} expected, others found"));
+        }
+        let sum = |count: fn(&(u32, u32, u32)) -> u32| bins.iter().map(|bin| u64::from(count(bin))).sum::<u64>();
+        let pixels = [sum(|bin| bin.1), sum(|bin| bin.2)];
+        if pixels[0] != u64::from(*area) || pixels.iter().sum::<u64>() > u64::from(u32::MAX) {
+            return Err(format!("{area} pixels inside expected, {} and {} outside found", pixels[0], pixels[1]));
+        }
+        for (counts, pixels) in [inside, outside].into_iter().zip(pixels) {
+            let most = counts.iter().max().copied().unwrap_or(0);
+            if u64::from(most) > pixels || !counts.is_sorted_by(|one, next| one >= next) {
+                return Err(format!("counts that fall from at most {pixels} expected, others found"));
+            }
+        }
+        Ok(())
+    }
+
     fn histogram(&self) -> ImageHistogram {
         let bins = self.bins.iter().map(|&(bin, inside, outside)| BinCount { bin, inside, outside });
         ImageHistogram { bins: bins.collect() }
@@ -83,7 +106,8 @@ impl Task for Segmentation {
     fn score(dataset: &Dataset<Regions>, journal: &Journal, bootstrap: &Bootstrap) -> Result<Score> {
         let mut images: Vec<Image> = Vec::new();
         let mut pixels = PixelHistogram::default();
-        journal.rows(|sample, _, row: Row| {
+        journal.rows(|sample, image, row: Row| {
+            row.check().map_err(|problem| Error::Truth(format!("{image}: {problem}")))?;
             pixels.add(&row.histogram(), 1);
             let (dice, clear_from) = (row.above.dice().ok(), row.above.clear_from());
             images.push(Image { sample, logit: f64::from(row.logit), dice, clear_from });
@@ -171,4 +195,38 @@ fn pixel_replicates(journal: &Journal, bootstrap: &Bootstrap, images: &[Image]) 
         Ok(())
     })?;
     Ok(histograms.iter().map(|histogram| histogram.auroc().map(|pixels| pixels.value)).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn row() -> Row {
+        let mut above = AboveCounts { inside: vec![0; THRESHOLDS], outside: vec![0; THRESHOLDS], area: 3 };
+        above.inside[..40].fill(3);
+        above.outside[..20].fill(2);
+        Row { logit: 0.5, above, bins: vec![(5, 0, 2), (9, 3, 0)] }
+    }
+
+    #[test]
+    fn damaged_rows_are_told_from_whole_ones() {
+        assert_eq!(row().check(), Ok(()));
+        let damages: [(fn(&mut Row), &str); 9] = [
+            (|row| row.above.inside.clear(), "101 thresholds expected, 0 and 101 found"),
+            (|row| row.above.outside.push(0), "101 thresholds expected, 101 and 102 found"),
+            (|row| row.bins.swap(0, 1), "ascending bins"),
+            (|row| row.bins[1].0 = 5, "ascending bins"),
+            (|row| row.bins[1].0 = BINS as u32, "below 23553"),
+            (|row| row.above.area = 4, "4 pixels inside expected, 3 and 2 outside found"),
+            (|row| row.bins[0].2 = u32::MAX, "3 and 4294967295 outside"),
+            (|row| row.above.outside[0] = 3, "counts that fall from at most 2"),
+            (|row| row.above.inside[70] = 1, "counts that fall from at most 3"),
+        ];
+        for (damage, hint) in damages {
+            let mut row = row();
+            damage(&mut row);
+            let problem = row.check().err().unwrap_or_default();
+            assert!(problem.contains(hint), "{hint}: {problem}");
+        }
+    }
 }

@@ -17,6 +17,9 @@ use super::weights::Weights;
 use super::{Rename, TextSizes};
 use crate::error::ExportError;
 
+/// Missing tensors for which similar names are looked for.
+const NEAREST: usize = 100;
+
 /// A tensor that is not as config.json implies.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
@@ -125,10 +128,13 @@ pub(super) fn resolve(
     let surplus: Vec<&str> =
         present.keys().copied().filter(|name| !claimed.contains(name) && !is_ignored(name)).collect();
     let candidates = if surplus.is_empty() { present.keys().copied().collect() } else { surplus.clone() };
-    problems.extend(missing.into_iter().map(|Expected { name, shape, .. }| TensorProblem::Missing {
-        name: name.clone(),
-        expected: shape.clone(),
-        nearest: nearest(name, &candidates),
+    problems.extend(missing.into_iter().enumerate().map(|(index, Expected { name, shape, .. })| {
+        TensorProblem::Missing {
+            name: name.clone(),
+            expected: shape.clone(),
+            // A wrong number of layers can make thousands, among which nobody looks for a slip of the pen.
+            nearest: if index < NEAREST { nearest(name, &candidates) } else { Vec::new() },
+        }
     }));
     problems.extend(
         surplus.iter().map(|name| TensorProblem::Surplus { name: (*name).into(), found: present[name].shape.clone() }),

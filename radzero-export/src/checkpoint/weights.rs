@@ -88,7 +88,7 @@ impl Weights {
         Ok(Array2::from_shape_fn((rows, columns), |(row, column)| values[row * columns + column]))
     }
 
-    /// Some rows of a matrix. A row that the matrix lacks reads as zeros; callers check their indices.
+    /// Some rows of a matrix.
     pub(crate) fn rows(&self, name: &str, rows: &[usize]) -> Result<Array2<f32>, ExportError> {
         let stored = self.stored(name)?;
         let map = self.storage.map(stored)?;
@@ -96,9 +96,11 @@ impl Weights {
         let bytes = columns * if stored.dtype == Dtype::F32 { 4 } else { 2 };
         let mut values = Array2::zeros((rows.len(), columns));
         for (mut row, index) in values.rows_mut().into_iter().zip(rows) {
-            if let Some(bytes) = map.get(index * bytes..(index + 1) * bytes) {
-                row.assign(&Array1::from_vec(to_f32(stored.dtype, bytes)));
-            }
+            let bytes = map.get(index * bytes..(index + 1) * bytes).ok_or_else(|| {
+                let (name, rows) = (name.to_owned(), map.len() / bytes.max(1));
+                ExportError::Row { name, rows, found: *index }
+            })?;
+            row.assign(&Array1::from_vec(to_f32(stored.dtype, bytes)));
         }
         Ok(values)
     }

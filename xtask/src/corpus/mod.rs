@@ -15,6 +15,7 @@ use std::process::{Command, Stdio};
 use std::sync::mpsc;
 use std::time::Duration;
 
+use crate::demo;
 use crate::error::{Error, Result};
 use crate::process::Step;
 
@@ -70,7 +71,7 @@ fn worker(root: &Path) -> Result<PathBuf> {
     }
     let build = ["build", "--release", "--package", "xtask", "--features", "corpus"];
     Step::cargo().args(build).directory(root).run()?;
-    Ok(root.join("target/release/xtask"))
+    demo::release("xtask")
 }
 
 enum Outcome {

@@ -21,8 +21,11 @@ pub(super) fn rgb(image: &RgbImage, width: u32, height: u32) -> Result<RgbImage,
     let source = ImageRef::new(image.width(), image.height(), image.as_raw(), PixelType::U8x3).map_err(failure)?;
     let mut target = Image::new(width, height, PixelType::U8x3);
     Resizer::new().resize(&source, &mut target, &options(FilterType::CatmullRom)).map_err(failure)?;
-    // The buffer has the size asked for.
-    Ok(RgbImage::from_raw(width, height, target.into_vec()).unwrap_or_else(|| RgbImage::new(width, height)))
+    let pixels = target.into_vec();
+    let found = pixels.len();
+    RgbImage::from_raw(width, height, pixels).ok_or_else(|| {
+        Failure::Draw(format!("{width} x {height} pixels of 3 bytes expected, {found} bytes found").into())
+    })
 }
 
 /// The map \[height, width\] at `width` x `height` pixels.

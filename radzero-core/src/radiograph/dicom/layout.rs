@@ -16,7 +16,7 @@ pub(super) enum Photometric {
     Monochrome2,
     Palette,
     Rgb,
-    /// YBR_FULL, YBR_PARTIAL, and those whose chrominance is subsampled within a codestream.
+    /// YBR_FULL, of any subsampling within a codestream.
     Ybr,
     /// YBR_FULL_422: two luminances, then two chrominances, where it is not compressed.
     Ybr422,
