@@ -201,6 +201,8 @@ fn pixel_replicates(journal: &Journal, bootstrap: &Bootstrap, images: &[Image]) 
 mod tests {
     use super::*;
 
+    type Damage = fn(&mut Row);
+
     fn row() -> Row {
         let mut above = AboveCounts { inside: vec![0; THRESHOLDS], outside: vec![0; THRESHOLDS], area: 3 };
         above.inside[..40].fill(3);
@@ -211,7 +213,7 @@ mod tests {
     #[test]
     fn damaged_rows_are_told_from_whole_ones() {
         assert_eq!(row().check(), Ok(()));
-        let damages: [(fn(&mut Row), &str); 9] = [
+        let damages: [(Damage, &str); 9] = [
             (|row| row.above.inside.clear(), "101 thresholds expected, 0 and 101 found"),
             (|row| row.above.outside.push(0), "101 thresholds expected, 101 and 102 found"),
             (|row| row.bins.swap(0, 1), "ascending bins"),
