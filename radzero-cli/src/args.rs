@@ -2,6 +2,7 @@
 
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
+use std::thread;
 
 use clap::{Args, Parser, Subcommand};
 use radzero_core::Device;
@@ -101,6 +102,13 @@ pub(crate) struct ModelArgs {
     /// Threads for inference, resampling and maps; one a core by default
     #[arg(long, value_name = "N")]
     pub(crate) threads: Option<NonZeroUsize>,
+}
+
+impl ModelArgs {
+    /// Threads for inference: those asked for, else one a core.
+    pub(crate) fn threads(&self) -> NonZeroUsize {
+        self.threads.unwrap_or_else(|| thread::available_parallelism().unwrap_or(NonZeroUsize::MIN))
+    }
 }
 
 /// How files are read.

@@ -87,9 +87,8 @@ pub(crate) fn run(args: &JobArgs, report: &impl Report) -> Result<Outcome, Failu
 
 /// Opens the model, with one thread budget for inference and for the rest.
 pub(crate) fn open(args: &ModelArgs) -> Result<RadZero, Failure> {
-    let mut builder = RadZero::builder(&args.model).device(args.device);
+    let builder = RadZero::builder(&args.model).device(args.device).threads(args.threads());
     if let Some(threads) = args.threads {
-        builder = builder.threads(threads);
         rayon::ThreadPoolBuilder::new()
             .num_threads(threads.get())
             .build_global()

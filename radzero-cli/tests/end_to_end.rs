@@ -322,9 +322,14 @@ fn doctor_tries_every_device_and_says_what_is_needed() {
 fn bench_measures_every_stage() {
     let exported = Exported::case("native");
     let directory = exported.directory();
-    let arguments = ["bench", "--images", "1", "--prompts", "2", "--json", "--model", directory.to_str().unwrap()];
+    let arguments =
+        ["bench", "--images", "1", "--prompts", "2", "--threads", "1", "--model", directory.to_str().unwrap()];
     let (stdout, _) = status(&radzero(&arguments).output().unwrap(), 0);
+    assert!(stdout.contains("device cpu, CPUExecutionProvider") && stdout.contains("threads 1\n"), "{stdout}");
+    let (stdout, _) = status(&radzero(&arguments).arg("--json").output().unwrap(), 0);
     let report: Value = serde_json::from_str(&stdout).unwrap();
+    assert_eq!((&report["device"], &report["provider"]), (&"cpu".into(), &"CPUExecutionProvider".into()));
+    assert_eq!((&report["threads"], &report["pool_threads"]), (&1.into(), &1.into()));
     let stages = report["stages"].as_array().unwrap();
     for name in
         ["decode", "resample", "encode prompts, cached", "compare with all prompts", "points, all prompts", "map"]

@@ -1,5 +1,6 @@
 //! `radzero bench`: how long each stage takes on this machine, on radiographs that are made up.
 
+use std::num::NonZeroUsize;
 use std::time::{Duration, Instant};
 
 use image::{GrayImage, ImageFormat, Luma};
@@ -20,9 +21,15 @@ const SIZE: (u32, u32) = (2000, 2500);
 struct Report<'a> {
     model: String,
     provider: &'a str,
+    /// As asked for: it also says the precision that a provider computes in.
+    device: String,
     precision: String,
     onnxruntime: Option<&'a str>,
     kernels: Option<&'a str>,
+    /// For the graphs on the CPU.
+    threads: usize,
+    /// For resampling, points, masks and maps: differs from `threads` only where `RAYON_NUM_THREADS` says so.
+    pool_threads: usize,
     images: usize,
     prompts: usize,
     batch: usize,
@@ -63,7 +70,7 @@ pub(crate) fn run(args: &BenchArgs) -> Result<Outcome, Failure> {
     }
     bar.finish_and_clear();
 
-    let report = times.report(&model, load, (images, prompts, batch));
+    let report = times.report(&model, args.model.threads(), load, (images, prompts, batch));
     if args.json {
         let line = serde_json::to_string(&report).map_err(|error| Failure::Output(error.into()))?;
         print_last(&format!("{line}\n"))?;
@@ -150,6 +157,7 @@ impl Times {
     fn report<'a>(
         &self,
         model: &'a RadZero,
+        threads: NonZeroUsize,
         load: Duration,
         (images, prompts, batch): (usize, usize, usize),
     ) -> Report<'a> {
@@ -167,9 +175,12 @@ impl Times {
         Report {
             model: model.directory().hash().to_string(),
             provider: provider(model),
+            device: model.device().to_string(),
             precision: model.manifest().precision.to_string(),
             onnxruntime: model.runtime().version(),
             kernels: model.kernels(),
+            threads: threads.get(),
+            pool_threads: rayon::current_num_threads(),
             images,
             prompts,
             batch,
@@ -185,13 +196,20 @@ impl Times {
 
 impl Report<'_> {
     fn text(&self) -> String {
+        // The two differ only where somebody made them.
+        let pool = match self.pool_threads {
+            pool if pool == self.threads => String::new(),
+            pool => format!(", {pool} beside the graphs"),
+        };
         let mut text = format!(
-            "model {}, {}, {}, ONNX Runtime {}, own kernels {}\n{} images of {} x {}, {} prompts, batch {}\n\n",
+            "model {}, {}, device {}, {}, ONNX Runtime {}, own kernels {}, threads {}{pool}\n{} images of {} x {}, {} prompts, batch {}\n\n",
             self.model,
             self.precision,
+            self.device,
             self.provider,
             self.onnxruntime.unwrap_or("of unknown version"),
             self.kernels.unwrap_or("none"),
+            self.threads,
             self.images,
             self.width,
             self.height,
