@@ -1,6 +1,6 @@
 //! Arguments as typed. What can be checked without a model is checked here or in [`crate::output::files`].
 
-use std::num::NonZeroUsize;
+use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::PathBuf;
 use std::thread;
 
@@ -9,6 +9,7 @@ use radzero_core::Device;
 use radzero_core::radiograph::{IntensityPolicy, ReadOptions};
 
 use crate::commands::eval::args::EvalCommand;
+use crate::error::Failure;
 
 const AFTER_HELP: &str = "\
 Research use only. Values are similarities between a sentence and an image, never a chance of disease, and have no
@@ -102,12 +103,36 @@ pub(crate) struct ModelArgs {
     /// Threads for inference, resampling and maps; one a core by default
     #[arg(long, value_name = "N")]
     pub(crate) threads: Option<NonZeroUsize>,
+    /// Most GPU memory for each of the two graphs, in MiB; on cuda its arena, on tensorrt the workspace alone; none by default
+    #[arg(long, value_name = "MIB")]
+    pub(crate) memory_limit: Option<NonZeroU32>,
+    /// Keeps tensorrt's engines under DIR, where the next start finds them: building them takes minutes
+    #[arg(long, value_name = "DIR")]
+    pub(crate) engine_cache: Option<PathBuf>,
 }
 
 impl ModelArgs {
     /// Threads for inference: those asked for, else one a core.
     pub(crate) fn threads(&self) -> NonZeroUsize {
         self.threads.unwrap_or_else(|| thread::available_parallelism().unwrap_or(NonZeroUsize::MIN))
+    }
+
+    /// The memory limit in bytes. One that no address reaches limits nothing, and stays so.
+    pub(crate) fn memory_limit(&self) -> Option<usize> {
+        let bytes = |mib: NonZeroU32| usize::try_from(u64::from(mib.get()) << 20).unwrap_or(usize::MAX);
+        self.memory_limit.map(bytes)
+    }
+
+    /// Refuses an option that the device has no use for: to ignore it would look as if it worked.
+    pub(crate) fn check(&self) -> Result<(), Failure> {
+        let of_no_use = |option, devices| Err(Failure::NotForDevice { option, devices, device: self.device });
+        match self.device {
+            Device::TensorRt(_) => Ok(()),
+            _ if self.engine_cache.is_some() => of_no_use("--engine-cache", "tensorrt"),
+            Device::Cuda(_) => Ok(()),
+            _ if self.memory_limit.is_some() => of_no_use("--memory-limit", "cuda or tensorrt"),
+            _ => Ok(()),
+        }
     }
 }
 
@@ -298,5 +323,15 @@ mod tests {
         assert_eq!(infer.job.prompts, ["x", "y z"]);
         assert!(infer.json && infer.save_maps.is_none());
         assert_eq!(infer.job.model.device, Device::Cpu);
+    }
+
+    #[test]
+    fn memory_is_limited_in_mib() {
+        let words = ["radzero", "verify", "--model", "m", "--device", "cuda:1", "--memory-limit", "512"];
+        let Command::Verify(verify) = Cli::try_parse_from(words).unwrap().command else { unreachable!() };
+        assert_eq!(verify.model.memory_limit(), Some(512 * 1024 * 1024));
+        assert!(verify.model.check().is_ok());
+        let Command::Verify(verify) = Cli::try_parse_from(&words[..4]).unwrap().command else { unreachable!() };
+        assert_eq!(verify.model.memory_limit(), None);
     }
 }

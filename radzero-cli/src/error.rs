@@ -5,7 +5,7 @@ use std::io;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use radzero_core::ErrorKind;
+use radzero_core::{Device, ErrorKind};
 
 use crate::console;
 
@@ -52,6 +52,8 @@ pub(crate) enum Failure {
     NotUnicode(PathBuf),
     #[error("cannot draw the picture")]
     Draw(#[source] Box<dyn StdError + Send + Sync>),
+    #[error("{option} is for --device {devices}; {device} was given")]
+    NotForDevice { option: &'static str, devices: &'static str, device: Device },
     #[error("cannot start {threads} threads")]
     Threads { threads: usize, source: rayon::ThreadPoolBuildError },
     #[error("cannot prepare for interruption")]

@@ -85,9 +85,16 @@ pub(crate) fn run(args: &JobArgs, report: &impl Report) -> Result<Outcome, Failu
     })
 }
 
-/// Opens the model, with one thread budget for inference and for the rest.
+/// Opens the model on its device, with one thread budget for inference and for the rest.
 pub(crate) fn open(args: &ModelArgs) -> Result<RadZero, Failure> {
-    let builder = RadZero::builder(&args.model).device(args.device).threads(args.threads());
+    args.check()?;
+    let mut builder = RadZero::builder(&args.model).device(args.device).threads(args.threads());
+    if let Some(bytes) = args.memory_limit() {
+        builder = builder.memory_limit(bytes);
+    }
+    if let Some(folder) = &args.engine_cache {
+        builder = builder.engine_cache(folder);
+    }
     if let Some(threads) = args.threads {
         rayon::ThreadPoolBuilder::new()
             .num_threads(threads.get())

@@ -85,6 +85,32 @@ fn values_are_checked() {
 }
 
 #[test]
+fn options_of_a_gpu_are_refused_elsewhere() {
+    let run = ["infer", "--prompt", "x", "a.png"];
+    for command in [&run[..], &["verify"], &["bench"]] {
+        let with = |extra: &[&'static str]| [command, &["--model", "no/such/model"], extra].concat();
+        let (limit, cache) = (["--memory-limit", "512"], ["--engine-cache", "no/such/cache"]);
+        refused(&with(&limit), &["--memory-limit is for --device cuda or tensorrt; cpu was given"]);
+        refused(&with(&cache), &["--engine-cache is for --device tensorrt; cpu was given"]);
+        for device in ["openvino", "openvino:bf16"] {
+            refused(&with(&["--device", device, limit[0], limit[1]]), &["--memory-limit", "cuda or tensorrt", device]);
+        }
+        refused(
+            &with(&["--device", "cuda:1", cache[0], cache[1]]),
+            &["--engine-cache", "tensorrt", "cuda:1 was given"],
+        );
+        for limit in ["0", "-1", "half", "5000000000"] {
+            let flag = format!("--memory-limit={limit}");
+            refused(&[&with(&["--device", "cuda"])[..], &[&flag]].concat(), &["--memory-limit", limit]);
+        }
+    }
+    // Where they belong, the next thing is the model.
+    let fits = ["--device", "tensorrt", "--memory-limit", "512", "--engine-cache", "no/such/cache"];
+    refused(&[&run[..], &["--model", "no/such/model"], &fits].concat(), &["no/such/model"]);
+    assert!(!Path::new("no").exists(), "no cache is made for a model that is not there");
+}
+
+#[test]
 fn a_missing_model_stops_every_command() {
     refused(&["infer", "--model", "no/such/model", "--prompt", "x", "a.png"], &["no/such/model"]);
     let output = radzero(&["verify", "--model", "no/such/model"]);

@@ -12,6 +12,8 @@ use crate::job;
 /// Runs the checks in order and stops at the first that fails.
 pub(crate) fn run(args: &VerifyArgs) -> Result<Outcome, Failure> {
     complain(NOTICE);
+    // Before any check is printed: wrong usage says nothing about the model.
+    args.model.check()?;
     match check(args) {
         Ok(()) => Ok(Outcome::Done),
         // What is wrong with the model is this command's result; what kept it from looking is not.
