@@ -13,10 +13,10 @@
 //!
 //! The difference is what the evaluation adds. The demo model is far smaller than a real one, so the same difference is also
 //! held against the time that an image takes in a full-size model (`cargo xtask parity` makes one), measured in the same
-//! rounds. Memory is read once more in a run whose allocator gives back what is freed. The exit status is 1 if the share is
-//! above 5 %, of the full-size model where there is one, or if memory in use grows from image 200 to 1,000.
+//! rounds. Memory is read once more in a run whose allocator gives back what is freed. The exit status is 1 if the share of the
+//! full-size model, where there is one, is above 5 %, or if memory in use grows from image 200 to 1,000.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
+#![allow(clippy::unwrap_used, missing_docs)]
 
 use std::fs::{self, File};
 use std::io::Read as _;
@@ -24,7 +24,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};
 use std::time::{Duration, Instant};
 
-use radzero_benches::radiograph;
+use radzero_benches::{radiograph, skip};
 use radzero_core::{RadZero, Radiograph};
 
 const IMAGES: usize = 1000;
@@ -35,7 +35,7 @@ const ROUNDS: usize = 3;
 /// Images of the full-size model in each round.
 const FULL_SIZE: usize = 3;
 const SENTENCE: &str = "There is pneumonia";
-/// Most that may be added.
+/// Most that may be added to a full-size model.
 const SHARE: f64 = 0.05;
 /// Growth of the peak that is taken for chance: whether a reading falls on the moment when an image is largest.
 const GROWTH: f64 = 0.05;
@@ -96,7 +96,7 @@ fn evaluation(program: &Path, directory: &Path, data: &Path, variable: Option<(&
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .spawn()
-        .expect("cargo build --release -p radzero-cli comes first");
+        .unwrap();
     let (mut journal, mut lines, mut memory) = (None, 0, vec![0.0_f64; IMAGES / 100 + 1]);
     let status = loop {
         if let Some(status) = child.try_wait().unwrap() {
@@ -144,9 +144,13 @@ fn median(mut values: Vec<f64>) -> f64 {
 }
 
 fn main() -> ExitCode {
-    // Cargo adds `--bench`.
-    let arguments: Vec<String> = std::env::args().skip(1).filter(|argument| argument != "--bench").collect();
+    let arguments: Vec<String> = std::env::args().collect();
     let full_size = arguments.iter().position(|argument| argument == "--full-size");
+    if !program().exists() {
+        skip("evaluation", &program(), "cargo build --release -p radzero-cli");
+        // Who names a model wants to know whether the bound is met.
+        return if full_size.is_some() { ExitCode::FAILURE } else { ExitCode::SUCCESS };
+    }
     // Cargo runs a bench in its package's folder; the path is meant from the repository's.
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     let full_size = full_size.and_then(|at| arguments.get(at + 1)).map(|path| RadZero::open(root.join(path)).unwrap());
@@ -194,18 +198,29 @@ fn main() -> ExitCode {
         shares.push((whole - model) / model);
         added.push(each(whole - model));
     }
-    let (added, mut share) = (median(added), median(shares));
+    let added = median(added);
     println!("medians: model {:.2}, evaluation {:.2}, loop {:.2}", median(models), median(wholes), median(loops));
-    println!("added: {added:.2} ms an image, {:.1} % of the demo model's time", 100.0 * share);
-    if !large.is_empty() {
+    println!("added: {added:.2} ms an image, {:.1} % of the demo model's time", 100.0 * median(shares));
+    // The demo model is done with an image before a file is decoded: a bound on its share would say nothing.
+    let mut kept = true;
+    if large.is_empty() {
+        println!(
+            "       at most 5 % of a full-size model's is wanted: --full-size names one, `cargo xtask parity` makes it"
+        );
+    } else {
         let large = median(large);
-        share = added / large;
-        println!("       {:.2} % of a full-size model's, {large:.0} ms an image", 100.0 * share);
+        let share = added / large;
+        kept = share <= SHARE;
+        println!("       {:.2} % of a full-size model's, {large:.0} ms an image; at most 5 % wanted", 100.0 * share);
     }
     let memory = evaluation(&program(), &exported.path(), &data, Some(GIVE_BACK)).memory;
     let growth = memory[9] / memory[1] - 1.0;
-    println!("memory in use: {} MiB, {:+.1} % from image 200 to {IMAGES}", listed(&memory), 100.0 * growth);
-    let kept = share <= SHARE && growth <= GROWTH;
-    println!("{}", if kept { "within 5 %, memory flat" } else { "MISSED: at most 5 % and flat memory expected" });
+    println!(
+        "memory in use: {} MiB, {:+.1} % from image 200 to {IMAGES}; at most 5 % wanted",
+        listed(&memory),
+        100.0 * growth
+    );
+    kept &= growth <= GROWTH;
+    println!("{}", if kept { "met" } else { "MISSED" });
     if kept { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

@@ -1,21 +1,28 @@
 //! How long does a file take to become the model's pixels? Files of `peers/files.py`; `peers/read.py` compares with others.
 
-#![allow(clippy::unwrap_used, clippy::panic, missing_docs)]
+#![allow(clippy::unwrap_used, missing_docs)]
 
 use std::path::Path;
 
 use criterion::{Criterion, criterion_group, criterion_main};
+use radzero_benches::skip;
 use radzero_core::Radiograph;
 use radzero_core::manifest::{GeometryKind, Resample};
 use radzero_core::pixels::Geometry;
 
+const NAMES: [&str; 5] = ["gray8.png", "gray16.png", "gray.jpg", "uncompressed.dcm", "jpeg_lossless.dcm"];
+
 fn benches(criterion: &mut Criterion) {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/bench-read");
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().join("target/bench-read");
+    let paths = NAMES.map(|name| folder.join(name));
+    if let Some(missing) = paths.iter().find(|path| !path.exists()) {
+        // Needs Python packages and DCMTK, which the folder's README lists.
+        return skip("read", missing, "python benches/peers/files.py target/bench-read (see benches/peers/README.md)");
+    }
     let mut group = criterion.benchmark_group("read 3000 x 2500, resize to 518 x 518");
     group.sample_size(20);
-    for name in ["gray8.png", "gray16.png", "gray.jpg", "uncompressed.dcm", "jpeg_lossless.dcm"] {
-        let bytes = std::fs::read(folder.join(name));
-        let bytes = bytes.unwrap_or_else(|error| panic!("{name}: {error}; benches/peers/files.py makes it"));
+    for (name, path) in NAMES.into_iter().zip(paths) {
+        let bytes = std::fs::read(path).unwrap();
         group.bench_function(name, |bencher| {
             bencher.iter(|| {
                 let radiograph = Radiograph::from_bytes(&bytes).unwrap();

@@ -1,6 +1,6 @@
 //! What the benches share: the model, and inputs of full size, made up, as their content does not matter for time.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use ndarray::{Array2, ArrayBase, Dimension, OwnedRepr, ShapeBuilder, ShapeError};
 use radzero_core::Radiograph;
@@ -46,6 +46,11 @@ impl ModelDirectory {
             Self::Demo(exported) => exported.path(),
         }
     }
+}
+
+/// Says on standard error that something is not measured, as `missing` is not there, and which `command` makes it.
+pub fn skip(bench: &str, missing: &Path, command: &str) {
+    eprintln!("{bench}: skipped, as {} is missing; this makes it: {command}", missing.display());
 }
 
 /// Different sentences, which differ from those of another `turn`, too.
