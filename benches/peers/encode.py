@@ -223,7 +223,8 @@ def goals(race, tokens):
         ("masks without maps, demo model: speed / with", faster("trained maps-masks", "trained masks"), 5),
         (f"{CALLERS} callers: throughput / one caller", faster("callers 1", f"callers {CALLERS}"), 0.9),
     ]
-    bounds = [(f"all but the image encoder, {kind} prompts: share", np.divide(*race.medians(f"whole, {kind}")[::-1]), 0.1) for kind in ("new", "known")]
+    wholes = {"new": "new prompts", "known": "known prompts", "maps": "new prompts, every map and its peak"}
+    bounds = [(f"all but the image encoder, {what}: share", np.divide(*race.medians(f"whole, {kind}")[::-1]), 0.1) for kind, what in wholes.items()]
     bounds += [("a new prompt, ms", median("prompt") + median("compare"), 50), ("a cached prompt, ms", median("cached") + median("compare"), 2)]
     if tokens.get(MEASURE) is not None and tokens.get(OURS) is not None:
         error = np.linalg.norm(tokens[OURS] - tokens[MEASURE]) / np.linalg.norm(tokens[MEASURE])
