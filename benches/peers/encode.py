@@ -1,10 +1,7 @@
 """The image encoder and all that is beside it, against PyTorch, OpenVINO and ONNX Runtime on a torch export, in turns, on
 the same threads; writes a section of docs/benchmarks.md.
 
-    cargo xtask parity                     # makes the full-size checkpoint and its export in target/parity
-    pip install -r requirements.txt
-    cargo build --release -p radzero-benches --bin encode
-    python encode.py --fp32 ../../target/parity/model [--int8 DIR] [--portable DIR --openvino-library DIR]
+README.md says how everything that it takes is made, and with which command it was run.
 
 Each round runs every contestant once, one after the other, so that whatever else the machine does strikes all of them;
 what is compared are medians over the rounds. The first round warms up and is not counted.
@@ -114,6 +111,8 @@ def main():
     parser.add_argument("--no-torch-export", action="store_true", help="without ONNX Runtime on a torch export")
     parser.add_argument("--report", type=Path, default=page.ROOT / "docs/benchmarks.md")
     arguments = parser.parse_args()
+    if arguments.int8:
+        page.calibration(arguments.int8)  # Better now than after the measurement.
     torch.set_num_threads(arguments.threads)
     torch.set_grad_enabled(False)
     torch.manual_seed(1)
@@ -237,12 +236,13 @@ def goals(race, tokens):
 def report(arguments, race, entered, tokens):
     identical = f"callers {CALLERS}" in race.times and f"callers {CALLERS}" not in race.failed
     failed = [f"- {name}: {reason}" for name, reason in race.failed.items() if name not in entered]
+    int8 = f" int8 was calibrated on {page.calibration(arguments.int8)}." if arguments.int8 else ""
     return [
         "## Image encoder, and what surrounds it",
         "",
         f"Full size (seeded vision weights), batch 1, {arguments.threads} threads, medians of {arguments.rounds} rounds in which "
         f"every contestant ran once. Machine: {page.machine()}. Ratios are what to look at: times depend on the machine and on "
-        "what else it does. Errors are those of the tokens against PyTorch in fp32.",
+        f"what else it does. Errors are those of the tokens against PyTorch in fp32.{int8}",
         "",
         *encoders(race, entered, tokens),
         "",

@@ -1,7 +1,9 @@
 """Pages that several scripts write, each its own section, and what all of them say about the machine."""
 
+import json
 import os
 import platform
+import shlex
 import sys
 from pathlib import Path
 
@@ -40,10 +42,24 @@ def machine():
     return ", ".join([models[0] if models else platform.processor() or platform.machine(), f"{os.cpu_count()} cores", *vectors])
 
 
+def calibration(model):
+    """What an int8 export was calibrated on, as its manifest says."""
+    found = json.loads((Path(model) / "radzero.json").read_text())["quantization"]
+    if found is None:
+        raise SystemExit(f"{model} has no 8-bit layers: an export with --precision int8 expected")
+    return f"{found['calibration_images']} images, whose pixels have the SHA-256 {found['calibration_sha256']}"
+
+
 def command(script):
-    """The command line, without the folders of this machine."""
-    arguments = []
-    for argument in sys.argv[1:]:
-        name, equals, path = argument.rpartition("=")
-        arguments.append(name + equals + (os.path.basename(path.rstrip("/")) if os.path.isabs(path) else path))
-    return f"Command: `python {' '.join([f'benches/peers/{script}', *arguments])}`"
+    """The command line as typed in the repository, without the folders of this machine."""
+    words = ["python", f"benches/peers/{script}", *map(shown, sys.argv[1:])]
+    return f"Command, after the steps of [benches/peers](../benches/peers/README.md): `{shlex.join(words)}`"
+
+
+def shown(argument):
+    """A path becomes one from the repository; where it leads out of it, its name alone tells nothing about the machine."""
+    name, equals, path = argument.rpartition("=")
+    if os.path.isabs(path) or os.path.exists(path):
+        inside = os.path.relpath(path, ROOT)
+        path = f"/path/to/{os.path.basename(os.path.abspath(path))}" if inside.startswith(os.pardir) else inside
+    return name + equals + path

@@ -1,12 +1,7 @@
 """How far each precision moves the similarity maps of a real radiograph, at full size, without and with outlying
 activations; writes a section of docs/benchmarks.md.
 
-    cargo xtask parity                     # makes the full-size checkpoint in target/parity
-    cargo build --release -p radzero-export && cargo build --release -p radzero-benches --bin encode
-    cargo run --release -p radzero-phantom -- --samples target/calibration
-    pip install -r requirements.txt
-    python ../../xtask/parity/checkpoint.py --help     # `--outliers` makes the other checkpoint
-    python precision.py --calibration ../../target/calibration --outliers DIR [--openvino-library DIR]
+README.md says how everything that it takes is made, and with which command it was run.
 
 Everything is held against PyTorch in fp32 on the same checkpoint, from the file to the map of every pixel.
 """
@@ -74,7 +69,7 @@ def main():
     contenders = [("fp32", "cpu", []), ("int8", "cpu", ["--precision", "int8", "--calibration", arguments.calibration])]
     if arguments.openvino_library:
         contenders.append(("openvino:bf16", "openvino:bf16", ["--target", "portable"]))
-    rows = []
+    rows, calibrations = [], set()
     for what, checkpoint in (("as they are", arguments.checkpoint), ("with outliers", arguments.outliers)):
         expected = exact(checkpoint, arguments.radiograph)
         spread = expected[2].std()
@@ -84,6 +79,8 @@ def main():
             with tempfile.TemporaryDirectory() as folder:
                 model = Path(folder) / "model"
                 subprocess.run([arguments.exporter, *options, checkpoint, model], check=True, stderr=subprocess.DEVNULL)
+                if name == "int8":
+                    calibrations.add(page.calibration(model))
                 kind, found = answer(arguments, model, device, library, Path(folder))
             rows.append([what, name, *row(kind, found, expected), f"{spread:.2f}"])
             print(rows[-1], flush=True)
@@ -97,7 +94,7 @@ def main():
         f"Errors against PyTorch in fp32 on a real radiograph, over {len(PROMPTS)} sentences and every pixel; maps and probabilities are "
         "from 0 to 1. Full size, seeded vision weights, the text encoder's real ones; outliers are channels "
         "with activations far above the rest, which trained models have and seeded ones have not. The spread is the standard "
-        f"deviation of the exact maps' values. Machine: {page.machine()}.",
+        f"deviation of the exact maps' values. int8 was calibrated on {' and '.join(sorted(calibrations))}. Machine: {page.machine()}.",
         "",
         *page.table(heading, rows),
         "",

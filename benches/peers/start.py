@@ -1,10 +1,7 @@
 """From the start of the process to the printed result, and the memory that takes: `radzero infer` against the model in
 PyTorch, in turns; and what the export takes. Writes a section of docs/benchmarks.md.
 
-    cargo xtask parity                     # makes the full-size checkpoint and its export in target/parity
-    cargo build --release -p radzero-cli -p radzero-export
-    pip install -r requirements.txt
-    python start.py
+README.md says how everything that it takes is made, and with which command it was run.
 """
 
 import argparse
