@@ -98,6 +98,9 @@ def main():
         "",
         *page.table(heading, rows),
         "",
+        "What 8 bits change in the demo model's figures (AUROC, pointing, Dice) is in [models/phantom](../models/phantom/README.md#in-8-bits). "
+        "fp16 is for GPUs and is not measured here.",
+        "",
         page.command("precision.py"),
     ])  # fmt: skip
 
