@@ -135,3 +135,119 @@ unsafe fn text(string: *const c_char) -> String {
     // SAFETY: not null, so a NUL-terminated string by contract.
     unsafe { CStr::from_ptr(string) }.to_string_lossy().into_owned()
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    const CPU: &str = "CPUExecutionProvider";
+
+    fn placed(providers: &[(&str, &[(&str, usize)])]) -> Placement {
+        let operators =
+            |operators: &[(&str, usize)]| operators.iter().map(|&(name, count)| (name.to_owned(), count)).collect();
+        Placement(providers.iter().map(|&(name, found)| (name.to_owned(), operators(found))).collect())
+    }
+
+    #[track_caller]
+    fn refused(placement: &Placement, device: Device) -> String {
+        let error = placement.require(device, "image_encoder.onnx").unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Provider);
+        error.to_string()
+    }
+
+    const ELSEWHERE: [Device; 6] = [
+        Device::OpenVino,
+        Device::OpenVinoBf16,
+        Device::Cuda(0),
+        Device::Cuda(3),
+        Device::TensorRt(0),
+        Device::TensorRt(7),
+    ];
+
+    #[test]
+    fn a_graph_on_the_provider_that_was_asked_for_is_accepted() {
+        for device in ELSEWHERE.into_iter().chain([Device::Cpu]) {
+            placed(&[(device.provider(), &[("MatMul", 40), ("Softmax", 10)])]).require(device, "a graph").unwrap();
+        }
+    }
+
+    /// A provider leaves the arithmetic of shapes to the CPU.
+    #[test]
+    fn shapes_may_be_computed_on_the_cpu() {
+        for device in ELSEWHERE {
+            let shapes: &[_] = &[("Shape", 3), ("Gather", 4), ("Concat", 2), ("Unsqueeze", 6)];
+            placed(&[(device.provider(), &[("MatMul", 40)]), (CPU, shapes)]).require(device, "a graph").unwrap();
+        }
+    }
+
+    #[test]
+    fn a_heavy_operator_on_the_cpu_is_a_fallback() {
+        // Those of the graphs that the exporter writes, by name: one that is left out of HEAVY is missed here.
+        let products = ["Conv", "Gemm", "MatMul", "MatMulInteger", "MultiHeadAttention"];
+        for device in ELSEWHERE {
+            for heavy in products.into_iter().chain(["Softmax", "LayerNormalization", "Gelu"]) {
+                let placement =
+                    placed(&[(device.provider(), &[("MatMul", 40), (heavy, 3)]), (CPU, &[("Shape", 5), (heavy, 1)])]);
+                assert_eq!(
+                    refused(&placement, device),
+                    format!(
+                        "image_encoder.onnx does not run on {device}: {} expected, 1 x {heavy} on {CPU} found",
+                        device.provider()
+                    )
+                );
+            }
+        }
+    }
+
+    /// TensorRT without its graph: CUDA is a GPU too, but not what was asked for.
+    #[test]
+    fn another_provider_is_a_fallback_too() {
+        let placement = placed(&[
+            (CPU, &[("Conv", 1), ("Shape", 2)]),
+            ("CUDAExecutionProvider", &[("MatMul", 7)]),
+            ("TensorrtExecutionProvider", &[("Softmax", 1)]),
+        ]);
+        let error = refused(&placement, Device::TensorRt(0));
+        assert!(
+            error.contains("1 x Conv on CPUExecutionProvider, 7 x MatMul on CUDAExecutionProvider found"),
+            "{error}"
+        );
+        assert!(refused(&placement, Device::Cpu).contains("CPUExecutionProvider expected, 7 x MatMul on CUDA"));
+    }
+
+    #[test]
+    fn a_provider_that_runs_nothing_is_not_the_one_that_was_asked_for() {
+        let placement = placed(&[(CPU, &[("Shape", 2), ("Gather", 1)])]);
+        for device in ELSEWHERE {
+            let expected = format!("does not run on {device}: {} expected, {CPU}: 3 nodes found", device.provider());
+            assert!(refused(&placement, device).ends_with(&expected));
+        }
+        for device in ELSEWHERE.into_iter().chain([Device::Cpu]) {
+            let error = refused(&placed(&[]), device);
+            assert!(error.contains(&device.to_string()) && error.contains(device.provider()), "{error}");
+        }
+    }
+
+    #[test]
+    fn own_operators_are_told_from_others_of_the_same_name() {
+        for (operator, own) in [
+            (format!("{DOMAIN}:Linear"), true),
+            (format!("{DOMAIN}:Attention"), true),
+            ("Attention".to_owned(), false),
+            (format!("{DOMAIN}s:Linear"), false),
+        ] {
+            let placement = placed(&[(CPU, &[("MatMul", 1), (&operator, 2)])]);
+            assert_eq!(placement.has_own_operators(), own, "{operator}");
+        }
+        assert!(!placed(&[]).has_own_operators());
+    }
+
+    #[test]
+    fn nodes_are_counted_by_provider() {
+        let placement = placed(&[("CUDAExecutionProvider", &[("MatMul", 40), ("Gemm", 2)]), (CPU, &[("Shape", 5)])]);
+        let providers: Vec<_> = placement.providers().collect();
+        assert_eq!(providers, [(CPU, 5), ("CUDAExecutionProvider", 42)]);
+        assert_eq!(placement.to_string(), "CPUExecutionProvider: 5 nodes, CUDAExecutionProvider: 42 nodes");
+    }
+}
