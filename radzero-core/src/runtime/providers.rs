@@ -1,5 +1,6 @@
 //! Registration of the execution provider that a device stands for, with the options that matter.
 
+use std::ffi::OsStr;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
@@ -40,7 +41,7 @@ pub(super) fn dispatch(
             cuda.build().error_on_failure()
         }
         Device::TensorRt(id) => {
-            let [least, usual, most] = profiles(graph, manifest);
+            let [least, usual, most] = profiles(graph, manifest.text.max_tokens);
             let mut tensorrt = ep::TensorRT::default()
                 .with_device_id(id.into())
                 .with_profile_min_shapes(least)
@@ -68,14 +69,18 @@ pub(super) fn dispatch(
 /// Refuses TensorRT where it would multiply 32-bit floats as TensorFloat-32, with 10 bits of mantissa, behind the caller's back:
 /// ONNX Runtime has no option against it, so NVIDIA's variable must say so (the text graph is of 32 bits in every model).
 pub(super) fn check_environment(device: Device) -> Result<()> {
-    let exact = std::env::var_os(TF32).is_some_and(|value| value == "0");
+    check_tf32(device, std::env::var_os(TF32).as_deref())
+}
+
+fn check_tf32(device: Device, value: Option<&OsStr>) -> Result<()> {
+    let exact = value.is_some_and(|value| value == "0");
     if matches!(device, Device::TensorRt(_)) && !exact {
         return Err(Error::new(
             ErrorKind::Provider,
             format!(
                 "{device} would round the factors of 32-bit products to TensorFloat-32: {TF32}=0 expected in the \
                  environment, {} found",
-                std::env::var_os(TF32).map_or("nothing".into(), |value| format!("{value:?}"))
+                value.map_or("nothing".into(), |value| format!("{value:?}"))
             ),
         ));
     }
@@ -96,9 +101,16 @@ pub(super) fn plain(device: Device) -> Option<ExecutionProviderDispatch> {
 
 /// The error for a provider that could not be registered: why, and what is needed.
 pub(super) fn refused(runtime: &Runtime, device: Device, error: ort::Error) -> Error {
-    let name = device.provider();
-    let compiled_in = runtime.providers().map(|providers| providers.iter().any(|found| found == name));
-    let Ok(compiled_in) = compiled_in else {
+    let compiled_in = runtime.providers().map(|providers| providers.iter().any(|found| found == device.provider()));
+    explained(device, compiled_in.ok(), error)
+}
+
+fn explained(
+    device: Device,
+    compiled_in: Option<bool>,
+    error: impl std::error::Error + Send + Sync + 'static,
+) -> Error {
+    let Some(compiled_in) = compiled_in else {
         // What is needed is not known, then.
         return Error::new(ErrorKind::Provider, format!("{device} cannot be used here: {error}")).with_source(error);
     };
@@ -143,12 +155,12 @@ fn cache_folder(cache: &Path, options: &SessionOptions) -> PathBuf {
 }
 
 /// Least, usual and greatest shapes of a graph's inputs, as TensorRT's options want them.
-fn profiles(graph: &Graph, manifest: &Manifest) -> [String; 3] {
+fn profiles(graph: &Graph, max_tokens: usize) -> [String; 3] {
     let free = |name: &str| match name {
         "batch" => [1, 1, TENSORRT_IMAGES],
         "prompts" => [1, 1, TENSORRT_PROMPTS],
         // The length of a prompt.
-        _ => [2, 16, manifest.text.max_tokens],
+        _ => [2, 16, max_tokens],
     };
     [0, 1, 2].map(|size| {
         let inputs: Vec<String> = graph
@@ -168,4 +180,146 @@ fn profiles(graph: &Graph, manifest: &Manifest) -> [String; 3] {
             .collect();
         inputs.join(",")
     })
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::manifest::{Element, Tensor};
+
+    fn graph(inputs: Vec<Tensor>) -> Graph {
+        Graph { file: "graph.onnx".into(), opset: 21, inputs, outputs: Vec::new() }
+    }
+
+    fn free(name: &str) -> Dimension {
+        Dimension::Free(name.into())
+    }
+
+    /// TensorRT refuses a shape outside of these, and one that it reads otherwise.
+    #[test]
+    fn engines_are_built_for_one_image_up_to_eight() {
+        let shape = vec![free("batch"), Dimension::Fixed(3), Dimension::Fixed(518), Dimension::Fixed(518)];
+        let image = graph(vec![Tensor::new("pixels", Element::U8, shape)]);
+        assert_eq!(profiles(&image, 128), ["pixels:1x3x518x518", "pixels:1x3x518x518", "pixels:8x3x518x518"]);
+    }
+
+    #[test]
+    fn engines_are_built_for_prompts_up_to_the_longest() {
+        let shape = || vec![free("prompts"), free("length")];
+        let text = graph(vec![
+            Tensor::new("input_ids", Element::I64, shape()),
+            Tensor::new("attention_mask", Element::I64, shape()),
+        ]);
+        for (longest, most) in
+            [(128, "input_ids:32x128,attention_mask:32x128"), (512, "input_ids:32x512,attention_mask:32x512")]
+        {
+            assert_eq!(
+                profiles(&text, longest),
+                ["input_ids:1x2,attention_mask:1x2", "input_ids:1x16,attention_mask:1x16", most]
+            );
+        }
+    }
+
+    fn options(device: Device, model: &str, library: &str) -> SessionOptions {
+        SessionOptions {
+            device,
+            threads: NonZeroUsize::MIN,
+            memory_limit: None,
+            engine_cache: None,
+            model_hash: model.into(),
+            library_version: library.into(),
+            configure: None,
+            kernels: None,
+        }
+    }
+
+    #[test]
+    fn engines_are_kept_apart_by_model_device_and_library() {
+        let cache = Path::new("engines");
+        let known = [
+            options(Device::TensorRt(0), "aa", "1.24.1"),
+            options(Device::TensorRt(0), "ab", "1.24.1"),
+            options(Device::TensorRt(1), "aa", "1.24.1"),
+            options(Device::TensorRt(0), "aa", "1.25.0"),
+        ];
+        let folders: Vec<PathBuf> = known.iter().map(|options| cache_folder(cache, options)).collect();
+        assert_eq!(folders[0], cache.join("aa-tensorrt-onnxruntime-1.24.1"));
+        // No colon: Windows takes it for a drive.
+        assert_eq!(folders[2], cache.join("aa-tensorrt-1-onnxruntime-1.24.1"));
+        for (index, folder) in folders.iter().enumerate() {
+            assert!(!folders[..index].contains(folder), "{}", folder.display());
+        }
+    }
+
+    /// What changes nothing about an engine must not cost minutes.
+    #[test]
+    fn engines_are_found_again() {
+        let one = options(Device::TensorRt(0), "aa", "1.24.1");
+        let mut other = one.clone();
+        other.threads = NonZeroUsize::MAX;
+        other.memory_limit = Some(1 << 30);
+        assert_eq!(cache_folder(Path::new("engines"), &one), cache_folder(Path::new("engines"), &other));
+    }
+
+    const ACCELERATORS: [Device; 6] = [
+        Device::OpenVino,
+        Device::OpenVinoBf16,
+        Device::Cuda(0),
+        Device::Cuda(3),
+        Device::TensorRt(0),
+        Device::TensorRt(7),
+    ];
+
+    fn explanation(device: Device, compiled_in: Option<bool>) -> String {
+        let error = explained(device, compiled_in, std::io::Error::other("no such thing"));
+        assert_eq!(error.kind(), ErrorKind::Provider);
+        let cause = std::error::Error::source(&error).unwrap();
+        assert!(cause.to_string().contains("no such thing"), "{cause}");
+        let text = error.to_string();
+        let rest = text.strip_prefix(&format!("{device} cannot be used here: ")).unwrap();
+        rest.strip_prefix("no such thing").unwrap().to_owned()
+    }
+
+    #[test]
+    fn a_library_without_the_provider_is_told_from_one_that_cannot_load_it() {
+        for device in ACCELERATORS {
+            let (wheel, missing) = match device {
+                Device::Cuda(_) => ("onnxruntime-gpu", ["NVIDIA driver", "CUDA and cuDNN"]),
+                Device::TensorRt(_) => ("onnxruntime-gpu", ["NVIDIA driver", "CUDA, cuDNN and TensorRT"]),
+                _ => ("onnxruntime-openvino", ["OpenVINO libraries", "beside the library"]),
+            };
+            let without = explanation(device, Some(false));
+            assert!(without.starts_with("; a library with ") && without.contains(wheel), "{without}");
+            let unloadable = explanation(device, Some(true));
+            assert!(unloadable.starts_with("; the "), "{unloadable}");
+            assert!(missing.iter().all(|missing| unloadable.contains(missing)), "{unloadable}");
+            assert!(!unloadable.contains(wheel), "{unloadable}");
+            assert_eq!(explanation(device, None), "", "nothing is known to be needed");
+        }
+    }
+
+    #[test]
+    fn tensorrt_needs_a_word_against_tensorfloat_32() {
+        for value in [None, Some("1"), Some(""), Some("00")] {
+            let error = check_tf32(Device::TensorRt(1), value.map(OsStr::new)).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Provider);
+            let (error, found) =
+                (error.to_string(), value.map_or("nothing found".into(), |value| format!("{value:?} found")));
+            assert!(error.starts_with("tensorrt:1 ") && error.contains("NVIDIA_TF32_OVERRIDE=0 expected"), "{error}");
+            assert!(error.ends_with(&found), "{error}");
+        }
+        check_tf32(Device::TensorRt(1), Some(OsStr::new("0"))).unwrap();
+        for device in [Device::Cpu, Device::OpenVino, Device::Cuda(0)] {
+            check_tf32(device, None).unwrap();
+        }
+    }
+
+    #[test]
+    fn every_device_registers_the_provider_that_it_is_named_after() {
+        assert!(plain(Device::Cpu).is_none());
+        for device in ACCELERATORS {
+            assert_eq!(plain(device).unwrap().name(), device.provider());
+        }
+    }
 }
