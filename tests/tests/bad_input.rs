@@ -5,7 +5,9 @@
 use std::path::Path;
 
 use radzero_core::manifest::{Manifest, ModelDirectory, sha256_file};
-use radzero_core::{Device, Error, ErrorKind, RadZero, Radiograph};
+use radzero_core::runtime::Placement;
+use radzero_core::{Device, Error, ErrorKind, RadZero, Radiograph, Runtime};
+use radzero_export::Target;
 use radzero_tests::golden_path;
 use radzero_tests::models::Exported;
 
@@ -293,19 +295,88 @@ fn values_of_another_model() {
     }
 }
 
-/// Without a GPU a request for one must end in an error. With one these runs succeed, and say so themselves.
+/// What must not run on a CPU when something else was asked for: where the time goes, whoever's operator it is.
+const PRODUCTS: [&str; 8] = [
+    "Conv",
+    "Gemm",
+    "MatMul",
+    "MultiHeadAttention",
+    "Softmax",
+    "LayerNormalization",
+    "radzero:Linear",
+    "radzero:Attention",
+];
+
+/// Without the device a request for it must end in an error; with it these runs succeed, and say so themselves. In no case does
+/// the CPU take over.
 #[test]
 fn a_gpu_is_used_or_refused() {
-    let exported = Exported::case("native");
-    for device in [Device::Cuda(0), Device::Cuda(7), Device::TensorRt(0)] {
-        match RadZero::builder(exported.directory()).device(device).open() {
-            Ok(model) => {
-                let providers: Vec<_> = model.image_placement().providers().collect();
-                assert!(providers.iter().any(|&(name, nodes)| name == device.provider() && nodes > 0), "{providers:?}");
+    let (fused, portable) = (Exported::case("native"), portable());
+    // Fused operators never get as far as TensorRT and OpenVINO.
+    for (exported, devices) in [
+        (&fused, &[Device::Cuda(0), Device::Cuda(7)][..]),
+        (
+            &portable,
+            &[Device::Cuda(0), Device::Cuda(7), Device::TensorRt(0), Device::TensorRt(7), Device::OpenVino][..],
+        ),
+    ] {
+        for &device in devices {
+            match RadZero::builder(exported.directory()).device(device).open() {
+                Ok(model) => {
+                    runs_on(device, model.image_placement());
+                    runs_on(device, model.text_placement());
+                }
+                Err(error) => says_what_is_missing(device, &error),
             }
+        }
+    }
+}
+
+#[track_caller]
+fn runs_on(device: Device, placement: &Placement) {
+    let found =
+        |name: &str| placement.providers().find(|&(provider, _)| provider == name).map_or(0, |(_, nodes)| nodes);
+    assert!(found(device.provider()) > 0, "{device}: {placement}");
+    for (_, operators) in placement.operators().filter(|&(provider, _)| provider != device.provider()) {
+        assert!(!PRODUCTS.iter().any(|product| operators.contains_key(*product)), "{device}: {operators:?}");
+    }
+}
+
+/// The refusal must come from the provider itself: one that comes earlier would prove nothing about what follows.
+#[track_caller]
+fn says_what_is_missing(device: Device, error: &Error) {
+    assert_eq!(error.kind(), ErrorKind::Provider, "{error}");
+    let text = error.to_string();
+    let compiled_in = Runtime::discover().unwrap().providers().unwrap().iter().any(|name| name == device.provider());
+    let hints = match device {
+        _ if !compiled_in => &["a library with"][..],
+        Device::OpenVino => &["must lie beside the library"],
+        _ => &["the NVIDIA driver, and CUDA", "NVIDIA_TF32_OVERRIDE"],
+    };
+    assert!(text.starts_with(&format!("{device} ")) && hints.iter().any(|hint| text.contains(hint)), "{text}");
+}
+
+fn portable() -> Exported {
+    Exported::case_with("native", |options| options.target = Target::Portable)
+}
+
+/// What `radzero doctor` shows: the same refusals, for a model of one product.
+#[test]
+fn a_device_is_tried_and_never_replaced() {
+    let runtime = Runtime::discover().unwrap();
+    let report = runtime.try_device(Device::Cpu);
+    assert!(report.compiled_in && report.device == Device::Cpu);
+    report.outcome.unwrap();
+    for device in [Device::OpenVino, Device::OpenVinoBf16, Device::Cuda(0), Device::Cuda(7), Device::TensorRt(0)] {
+        let report = runtime.try_device(device);
+        assert_eq!(report.device, device);
+        assert_eq!(report.compiled_in, runtime.providers().unwrap().iter().any(|name| name == device.provider()));
+        match report.outcome {
+            Ok(_) => assert!(report.compiled_in, "{device} works without its provider"),
             Err(error) => {
                 assert_eq!(error.kind(), ErrorKind::Provider, "{error}");
-                assert!(error.to_string().contains(&device.to_string()), "{error}");
+                assert!(error.to_string().starts_with(&format!("{device} ")), "{error}");
+                assert!(report.compiled_in || error.to_string().contains("; a library with"), "{error}");
             }
         }
     }

@@ -7,7 +7,7 @@ use std::fs;
 use ndarray::{Array2, Array3, ArrayView2, ArrayView3, Axis};
 use ort::session::Session;
 use ort::value::TensorRef;
-use radzero_core::manifest::{Precision, self_test_pixels};
+use radzero_core::manifest::{ModelDirectory, Precision, self_test_pixels};
 use radzero_core::{Device, ErrorKind, RadZero, Radiograph, Runtime};
 use radzero_export::{ExportOptions, Target, export};
 use radzero_tests::golden_path;
@@ -123,6 +123,27 @@ fn what_a_device_runs_badly_is_refused_with_the_way_out() {
         assert_eq!(error.kind(), ErrorKind::Provider);
         assert!(error.to_string().contains("--target portable"), "{error}");
     }
+}
+
+/// Compiled engines are kept by this hash alone, beside device and library: it must tell all that goes into one.
+#[test]
+fn exports_of_one_checkpoint_have_hashes_of_their_own() {
+    let hash = |exported: &Exported| ModelDirectory::open(exported.directory()).unwrap().hash().to_string();
+    let exported = |precision: Precision, target: Target| {
+        hash(&Exported::case_with("native", |options| (options.precision, options.target) = (precision, target)))
+    };
+    let hashes = [
+        exported(Precision::Fp32, Target::OnnxRuntime),
+        exported(Precision::Fp16, Target::OnnxRuntime),
+        exported(Precision::Fp32, Target::Portable),
+        exported(Precision::Fp16, Target::Portable),
+        hash(&Exported::int8("native")),
+        hash(&Exported::case("native_size_convention")),
+    ];
+    for (index, hash) in hashes.iter().enumerate() {
+        assert!(!hashes[..index].contains(hash), "{index}: {hashes:?}");
+    }
+    assert_eq!(exported(Precision::Fp16, Target::Portable), hashes[3], "the same export");
 }
 
 #[test]
