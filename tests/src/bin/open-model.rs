@@ -1,10 +1,11 @@
 //! Opens a model directory in a process of its own, as ONNX Runtime can be loaded only once in each.
 //!
-//! `open-model MODEL_DIR [LIBRARY]` prints the runtime's version, or the error's kind and message.
+//! `open-model MODEL_DIR [LIBRARY [DEVICE]]` prints the runtime's version and, of both graphs, the device and who runs how many
+//! nodes; or the error's kind and message.
 
 use std::process::ExitCode;
 
-use radzero_core::{RadZero, Result, Runtime};
+use radzero_core::{Device, RadZero, Result, Runtime};
 
 fn main() -> ExitCode {
     let mut arguments = std::env::args_os().skip(1);
@@ -14,8 +15,18 @@ fn main() -> ExitCode {
         if let Some(library) = arguments.next() {
             builder = builder.runtime(Runtime::load(library)?);
         }
+        if let Some(device) = arguments.next() {
+            builder = builder.device(device.to_string_lossy().parse::<Device>()?);
+        }
         let model = builder.open()?;
-        Ok(format!("{} {}", model.runtime().version().unwrap_or("unknown"), model.image_placement()))
+        Ok(format!(
+            "{} image on {}: {}; text on {}: {}",
+            model.runtime().version().unwrap_or("unknown"),
+            model.device(),
+            model.image_placement(),
+            model.text_device(),
+            model.text_placement()
+        ))
     };
     match open() {
         Ok(opened) => {

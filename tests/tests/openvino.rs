@@ -1,0 +1,242 @@
+//! OpenVINO, for which no GPU is needed: the one provider beside the CPU's that can be tested anywhere. `RADZERO_OPENVINO_LIBRARY`
+//! names the folder with the libraries of the `onnxruntime-openvino` wheel (`onnxruntime/capi`); without it these tests are skipped.
+//!
+//! A test binary of its own, as a process has one ONNX Runtime. The CPU's values come from the same library.
+
+#![allow(clippy::unwrap_used, clippy::panic, missing_docs)]
+
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::Once;
+
+use ndarray::Array2;
+use radzero_core::{Comparison, Device, EncodedImage, ErrorKind, RadZero, Radiograph, Runtime};
+use radzero_export::Target;
+use radzero_tests::golden_path;
+use radzero_tests::models::Exported;
+
+const VARIABLE: &str = "RADZERO_OPENVINO_LIBRARY";
+
+const SKIPPED: &str = "\nSKIPPED: every test of OpenVINO, as RADZERO_OPENVINO_LIBRARY does not name its libraries\n";
+
+/// As of the golden tests: both compute in 32 bits and differ in the order of sums alone.
+const VALUE: f32 = 1e-4;
+const MAP: f32 = 1e-5;
+
+/// bfloat16 keeps 8 bits, so every factor of a product is up to 0.2 % off. Measured with OpenVINO 2025.4: tokens 0.5 % (L2), logits
+/// 0.04, maps 0.009; allowed: less than four times that.
+const BF16_TOKENS: f32 = 0.02;
+const BF16_LOGIT: f32 = 0.15;
+const BF16_MAP: f32 = 0.03;
+
+/// The wheel's folder; `None` where the tests are to be skipped.
+fn folder() -> Option<PathBuf> {
+    let Some(path) = std::env::var_os(VARIABLE) else {
+        static ONCE: Once = Once::new();
+        // Not with eprintln: what a test that passes prints is not shown. In one piece, as others write, too.
+        ONCE.call_once(|| std::io::stderr().write_all(SKIPPED.as_bytes()).unwrap());
+        return None;
+    };
+    // The variable may be relative to the workspace, where cargo does not run tests.
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(path);
+    Some(path.canonicalize().unwrap_or_else(|error| panic!("{VARIABLE}: {}: {error}", path.display())))
+}
+
+fn runtime() -> Option<Runtime> {
+    Some(Runtime::load(folder()?).unwrap())
+}
+
+fn portable(case: &str) -> Exported {
+    Exported::case_with(case, |options| options.target = Target::Portable)
+}
+
+fn open(exported: &Exported, runtime: &Runtime, device: Device) -> RadZero {
+    RadZero::builder(exported.directory()).runtime(runtime.clone()).device(device).open().unwrap()
+}
+
+fn infer(exported: &Exported, case: &str, model: &RadZero) -> Vec<(EncodedImage, Vec<Comparison>)> {
+    let golden = &exported.golden;
+    let prompts = &golden.prompts[&golden.case(case).prompts].prompts;
+    let prompts: Vec<&str> = prompts.iter().map(|prompt| prompt.text.as_str()).collect();
+    let prompts = model.encode_prompts(&prompts).unwrap();
+    ["gray8", "rgba8", "wide"]
+        .iter()
+        .map(|name| {
+            let image =
+                model.encode_image(&Radiograph::open(golden_path(&golden.images[*name].file)).unwrap()).unwrap();
+            let found = model.compare(&image, &prompts).unwrap();
+            (image, found)
+        })
+        .collect()
+}
+
+fn largest(found: impl IntoIterator<Item = f32>, expected: impl IntoIterator<Item = f32>) -> f32 {
+    let differences = found.into_iter().zip(expected).map(|(found, expected)| (found - expected).abs());
+    differences.fold(0.0, |largest: f32, d| if d.is_nan() { f32::INFINITY } else { largest.max(d) })
+}
+
+/// Largest differences of logits and of maps.
+fn apart(found: &[Comparison], expected: &[Comparison]) -> (f32, f32) {
+    assert_eq!(found.len(), expected.len());
+    let maps = found.iter().zip(expected).map(|(found, expected)| {
+        let (found, expected) = (found.map(), expected.map());
+        assert_eq!(found.values().dim(), expected.values().dim());
+        largest(found.values().iter().copied(), expected.values().iter().copied())
+    });
+    let logits = largest(found.iter().map(Comparison::logit), expected.iter().map(Comparison::logit));
+    (logits, maps.fold(0.0, f32::max))
+}
+
+/// What the model says of who runs, from the sessions.
+#[track_caller]
+fn runs_on(model: &RadZero, image: Device, text: Device) {
+    assert_eq!((model.device(), model.text_device()), (image, text));
+    for placement in [model.image_placement(), model.text_placement()] {
+        let nodes = |name| placement.providers().find(|found| found.0 == name).map_or(0, |found| found.1);
+        assert!(nodes("OpenVINOExecutionProvider") > 10, "{placement}");
+        // Shapes at most.
+        assert!(nodes("CPUExecutionProvider") < nodes("OpenVINOExecutionProvider") / 2, "{placement}");
+    }
+    assert_eq!(model.kernels(), None, "the project's own are the CPU's");
+}
+
+/// The same, from a result.
+#[track_caller]
+fn says_so(image: &EncodedImage, model: &RadZero) {
+    let provenance = image.provenance();
+    assert_eq!(provenance.device, model.device());
+    assert_eq!(*provenance.image_placement, *model.image_placement());
+    assert_eq!(*provenance.text_placement, *model.text_placement());
+    assert_eq!(provenance.kernels, None);
+}
+
+#[test]
+fn values_are_those_of_the_cpu() {
+    let Some(runtime) = runtime() else { return };
+    for case in ["base", "switches_cos", "dot"] {
+        let exported = portable(case);
+        let (exact, model) = (open(&exported, &runtime, Device::Cpu), open(&exported, &runtime, Device::OpenVino));
+        runs_on(&model, Device::OpenVino, Device::OpenVino);
+        let expected = infer(&exported, case, &exact);
+        for ((image, found), (exact, expected)) in infer(&exported, case, &model).iter().zip(&expected) {
+            says_so(image, &model);
+            let tokens = largest(image.tokens().iter().copied(), exact.tokens().iter().copied());
+            let (logits, maps) = apart(found, expected);
+            assert!(tokens <= VALUE && logits <= VALUE, "{case}: tokens {tokens} apart, logits {logits}");
+            assert!(maps <= MAP, "{case}: maps {maps} apart");
+        }
+        model.self_test().unwrap();
+    }
+}
+
+#[test]
+fn bfloat16_is_for_the_image_graph_and_stays_close() {
+    let Some(runtime) = runtime() else { return };
+    let exported = portable("base");
+    let (exact, model) = (open(&exported, &runtime, Device::Cpu), open(&exported, &runtime, Device::OpenVinoBf16));
+    runs_on(&model, Device::OpenVinoBf16, Device::OpenVino);
+    let expected = infer(&exported, "base", &exact);
+    for ((image, found), (exact, expected)) in infer(&exported, "base", &model).iter().zip(&expected) {
+        says_so(image, &model);
+        let norm = |values: &Array2<f32>| values.iter().map(|value| value * value).sum::<f32>().sqrt();
+        let tokens = norm(&(&image.tokens() - &exact.tokens())) / norm(&exact.tokens().to_owned());
+        let (logits, maps) = apart(found, expected);
+        println!("bf16: tokens {tokens} apart, logits {logits}, maps {maps}");
+        assert!(tokens <= BF16_TOKENS, "tokens {tokens} apart");
+        assert!(logits <= BF16_LOGIT && maps <= BF16_MAP, "logits {logits} apart, maps {maps}");
+        // Otherwise the option never reached OpenVINO. A processor without bfloat16 computes in 32 bits.
+        assert!(!has_bf16() || tokens > 10.0 * VALUE, "tokens {tokens} apart");
+    }
+    let prompts = |model: &RadZero| model.encode_prompts(&["There is edema", "There is a mass"]).unwrap();
+    for (found, expected) in prompts(&model).iter().zip(prompts(&exact)) {
+        let apart = largest(found.embedding().iter().copied(), expected.embedding().iter().copied());
+        assert!(apart <= VALUE, "{:?}: embeddings {apart} apart", found.text());
+    }
+}
+
+fn has_bf16() -> bool {
+    #[cfg(target_arch = "x86_64")]
+    {
+        is_x86_feature_detected!("avx512bf16")
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    false
+}
+
+#[test]
+fn fused_operators_are_refused_with_the_way_out() {
+    let Some(runtime) = runtime() else { return };
+    let exported = Exported::case("native");
+    for device in [Device::OpenVino, Device::OpenVinoBf16] {
+        let error = RadZero::builder(exported.directory()).runtime(runtime.clone()).device(device).open().unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Provider);
+        assert_eq!(
+            error.to_string(),
+            format!("{device} needs a model exported with --target portable; this one is fp32 for target onnxruntime")
+        );
+    }
+}
+
+/// OpenVINO is there and works, but the manifest is wrong: the graph holds fused attention, which ONNX Runtime gives to the CPU
+/// without a word, as OpenVINO 2025.4 does not know it.
+#[test]
+fn a_session_that_falls_back_to_the_cpu_is_refused() {
+    let Some(runtime) = runtime() else { return };
+    let exported = Exported::int8("native");
+    let file = exported.directory().join("radzero.json");
+    let mut manifest: serde_json::Value = serde_json::from_slice(&std::fs::read(&file).unwrap()).unwrap();
+    manifest["target"] = "portable".into();
+    manifest["precision"] = "fp32".into();
+    manifest["quantization"] = serde_json::Value::Null;
+    std::fs::write(&file, manifest.to_string()).unwrap();
+    for device in [Device::OpenVino, Device::OpenVinoBf16] {
+        let error = RadZero::builder(exported.directory()).runtime(runtime.clone()).device(device).open().unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Provider, "{error}");
+        let expected = format!("image_encoder.onnx does not run on {device}: OpenVINOExecutionProvider expected, ");
+        assert!(error.to_string().starts_with(&expected), "{error}");
+        assert!(error.to_string().contains("MultiHeadAttention on CPUExecutionProvider"), "{error}");
+    }
+}
+
+#[test]
+fn a_device_is_tried_and_never_replaced() {
+    let Some(runtime) = runtime() else { return };
+    for device in [Device::Cpu, Device::OpenVino, Device::OpenVinoBf16] {
+        let report = runtime.try_device(device);
+        assert!(report.compiled_in && report.device == device);
+        report.outcome.unwrap();
+    }
+}
+
+/// What `open-model` prints, and whether it could open the model.
+fn open_in_a_process(model: &Path, library: &Path, device: Device) -> (bool, String) {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_open-model"));
+    let output = command.arg(model).arg(library).arg(device.to_string()).output().unwrap();
+    assert!(output.status.code().is_some(), "killed by a signal: {output:?}");
+    (output.status.success(), String::from_utf8(output.stdout).unwrap())
+}
+
+/// Without what the wheel has beside it, the library still says that it was built with OpenVINO.
+#[test]
+fn a_library_without_its_neighbours_is_refused() {
+    let Some(folder) = folder() else { return };
+    let exported = portable("native");
+    let is_library = |path: &PathBuf| {
+        let name = path.file_name().unwrap().to_string_lossy();
+        ["libonnxruntime.so", "libonnxruntime.dylib", "onnxruntime.dll"].iter().any(|start| name.starts_with(start))
+    };
+    let mut files = std::fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path());
+    let library = files.find(is_library).unwrap_or_else(|| panic!("no library in {}", folder.display()));
+    let alone = exported.scratch().join(library.file_name().unwrap());
+    std::fs::copy(&library, &alone).unwrap();
+    for device in [Device::OpenVino, Device::OpenVinoBf16] {
+        let (opened, text) = open_in_a_process(&exported.directory(), &alone, device);
+        assert!(!opened && text.starts_with(&format!("Provider: {device} cannot be used here: ")), "{text}");
+        assert!(text.trim_end().ends_with("must lie beside the library"), "{text}");
+
+        let (opened, text) = open_in_a_process(&exported.directory(), &folder, device);
+        assert!(opened && text.contains(&format!(" image on {device}: OpenVINO")), "{text}");
+        assert!(text.contains("; text on openvino: OpenVINO"), "{text}");
+    }
+}
