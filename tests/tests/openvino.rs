@@ -178,6 +178,21 @@ fn fused_operators_are_refused_with_the_way_out() {
     }
 }
 
+/// A damaged graph is the model's fault, whatever device opens it.
+#[test]
+fn a_damaged_graph_is_not_blamed_on_the_device() {
+    let Some(runtime) = runtime() else { return };
+    let exported = portable("native");
+    let file = exported.directory().join("image_encoder.onnx");
+    let length = std::fs::metadata(&file).unwrap().len() as usize;
+    std::fs::write(&file, vec![0xff; length]).unwrap();
+    for device in [Device::Cpu, Device::OpenVino] {
+        let error = RadZero::builder(exported.directory()).runtime(runtime.clone()).device(device).open().unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Model, "{error}");
+        assert!(error.to_string().contains("image_encoder.onnx"), "{error}");
+    }
+}
+
 /// OpenVINO is there and works, but the manifest is wrong: the graph holds fused attention, which ONNX Runtime gives to the CPU
 /// without a word, as OpenVINO 2025.4 does not know it.
 #[test]

@@ -72,16 +72,8 @@ impl Shared {
                 .map_err(|error| Error::new(ErrorKind::Argument, "configure_session failed").with_source(error))?;
         }
         let mut open = || builder.commit_from_file(&path);
-        let session = if options.kernels.is_some() { kernels::opened(open) } else { open() }.map_err(|error| {
-            match options.device {
-                Device::Cpu => {
-                    Error::new(ErrorKind::Model, format!("ONNX Runtime refuses {}: {error}", path.display()))
-                        .with_source(error)
-                }
-                // A provider looks for its device, and compiles the graph for it, only now.
-                device => providers::refused(runtime, device, error),
-            }
-        })?;
+        let session = if options.kernels.is_some() { kernels::opened(open) } else { open() }
+            .map_err(|error| not_opened(runtime, options.device, &path, error))?;
         check_contract(&path, graph, &session)?;
         let placement = Arc::new(Placement::read(&session)?);
         placement.require(options.device, &graph.file)?;
@@ -126,6 +118,24 @@ fn configured(runtime: &Runtime, options: &SessionOptions) -> ort::Result<Sessio
         // those of the own operators lie as their kernels need them.
         .with_prepacking(false)?
         .with_config_entry(placement::RECORD_KEY, "1")?)
+}
+
+/// A provider looks for its device, and compiles the graph for it, only when a session is opened: what is no fault of the file is
+/// the device's.
+fn not_opened(runtime: &Runtime, device: Device, path: &Path, error: ort::Error) -> Error {
+    use ort::ErrorCode::{InvalidGraph, InvalidProtobuf, NoModel, NoSuchFile};
+    match (device, error.code()) {
+        (Device::Cpu, _) | (_, InvalidGraph | InvalidProtobuf | NoModel | NoSuchFile) => {
+            let message = format!("ONNX Runtime refuses {}: {error}", path.display());
+            Error::new(ErrorKind::Model, message).with_source(error)
+        }
+        // Its libraries are there: it was registered.
+        (Device::OpenVino | Device::OpenVinoBf16, _) => {
+            let message = format!("{device} cannot run {}: {error}", path.display());
+            Error::new(ErrorKind::Provider, message).with_source(error)
+        }
+        _ => providers::refused(runtime, device, error),
+    }
 }
 
 /// Compares a session's inputs and outputs with the manifest and lists every difference.
