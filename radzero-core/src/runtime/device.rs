@@ -135,6 +135,17 @@ impl FromStr for Device {
     }
 }
 
+/// Devices beside the CPU, for tests.
+#[cfg(test)]
+pub(super) const ACCELERATORS: [Device; 6] = [
+    Device::OpenVino,
+    Device::OpenVinoBf16,
+    Device::Cuda(0),
+    Device::Cuda(3),
+    Device::TensorRt(0),
+    Device::TensorRt(7),
+];
+
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {

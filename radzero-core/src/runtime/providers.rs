@@ -187,6 +187,7 @@ fn profiles(graph: &Graph, max_tokens: usize) -> [String; 3] {
 mod tests {
     use super::*;
     use crate::manifest::{Element, Tensor};
+    use crate::runtime::device::ACCELERATORS;
 
     fn graph(inputs: Vec<Tensor>) -> Graph {
         Graph { file: "graph.onnx".into(), opset: 21, inputs, outputs: Vec::new() }
@@ -261,15 +262,6 @@ mod tests {
         other.memory_limit = Some(1 << 30);
         assert_eq!(cache_folder(Path::new("engines"), &one), cache_folder(Path::new("engines"), &other));
     }
-
-    const ACCELERATORS: [Device; 6] = [
-        Device::OpenVino,
-        Device::OpenVinoBf16,
-        Device::Cuda(0),
-        Device::Cuda(3),
-        Device::TensorRt(0),
-        Device::TensorRt(7),
-    ];
 
     fn explanation(device: Device, compiled_in: Option<bool>) -> String {
         let error = explained(device, compiled_in, std::io::Error::other("no such thing"));
