@@ -2,7 +2,6 @@
 
 use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::PathBuf;
-use std::thread;
 
 use clap::{Args, Parser, Subcommand};
 use radzero_core::Device;
@@ -112,11 +111,6 @@ pub(crate) struct ModelArgs {
 }
 
 impl ModelArgs {
-    /// Threads for inference: those asked for, else one a core.
-    pub(crate) fn threads(&self) -> NonZeroUsize {
-        self.threads.unwrap_or_else(|| thread::available_parallelism().unwrap_or(NonZeroUsize::MIN))
-    }
-
     /// The memory limit in bytes. One that no address reaches limits nothing, and stays so.
     pub(crate) fn memory_limit(&self) -> Option<usize> {
         let bytes = |mib: NonZeroU32| usize::try_from(u64::from(mib.get()) << 20).unwrap_or(usize::MAX);

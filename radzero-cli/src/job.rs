@@ -88,7 +88,7 @@ pub(crate) fn run(args: &JobArgs, report: &impl Report) -> Result<Outcome, Failu
 /// Opens the model on its device, with one thread budget for inference and for the rest.
 pub(crate) fn open(args: &ModelArgs) -> Result<RadZero, Failure> {
     args.check()?;
-    let mut builder = RadZero::builder(&args.model).device(args.device).threads(args.threads());
+    let mut builder = RadZero::builder(&args.model).device(args.device);
     if let Some(bytes) = args.memory_limit() {
         builder = builder.memory_limit(bytes);
     }
@@ -96,6 +96,7 @@ pub(crate) fn open(args: &ModelArgs) -> Result<RadZero, Failure> {
         builder = builder.engine_cache(folder);
     }
     if let Some(threads) = args.threads {
+        builder = builder.threads(threads);
         rayon::ThreadPoolBuilder::new()
             .num_threads(threads.get())
             .build_global()

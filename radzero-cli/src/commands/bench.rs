@@ -1,6 +1,5 @@
 //! `radzero bench`: how long each stage takes on this machine, on radiographs that are made up.
 
-use std::num::NonZeroUsize;
 use std::time::{Duration, Instant};
 
 use image::{GrayImage, ImageFormat, Luma};
@@ -70,7 +69,7 @@ pub(crate) fn run(args: &BenchArgs) -> Result<Outcome, Failure> {
     }
     bar.finish_and_clear();
 
-    let report = times.report(&model, args.model.threads(), load, (images, prompts, batch));
+    let report = times.report(&model, load, (images, prompts, batch));
     if args.json {
         let line = serde_json::to_string(&report).map_err(|error| Failure::Output(error.into()))?;
         print_last(&format!("{line}\n"))?;
@@ -157,7 +156,6 @@ impl Times {
     fn report<'a>(
         &self,
         model: &'a RadZero,
-        threads: NonZeroUsize,
         load: Duration,
         (images, prompts, batch): (usize, usize, usize),
     ) -> Report<'a> {
@@ -179,7 +177,7 @@ impl Times {
             precision: model.manifest().precision.to_string(),
             onnxruntime: model.runtime().version(),
             kernels: model.kernels(),
-            threads: threads.get(),
+            threads: model.threads().get(),
             pool_threads: rayon::current_num_threads(),
             images,
             prompts,

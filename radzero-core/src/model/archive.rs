@@ -13,7 +13,7 @@ use super::ordered::Ordered;
 use super::{EncodedImage, RadZero};
 use crate::error::{Error, ErrorKind, Result};
 use crate::radiograph::Radiograph;
-use crate::runtime::{Cancellation, Device};
+use crate::runtime::Cancellation;
 
 /// Threads that read and decode, at most: more than the encoder keeps up with.
 const WORKERS: usize = 4;
@@ -93,11 +93,8 @@ impl RadZero {
         I: IntoIterator<Item = S, IntoIter: Send + 'scope>,
         S: Send + 'scope,
     {
-        let batch = match self.device {
-            Device::Cuda(_) | Device::TensorRt(_) => GPU_BATCH,
-            // On a CPU nothing is gained.
-            _ => 1,
-        };
+        // On a CPU nothing is gained.
+        let batch = if self.device.is_gpu() { GPU_BATCH } else { 1 };
         let workers = rayon::current_num_threads().min(WORKERS);
         let prepared = Ordered::start(scope, sources.into_iter(), workers, workers + batch, move |source| {
             let result = read(&source).map(|radiograph| {

@@ -122,8 +122,18 @@ impl RadZeroBuilder {
         let prompts = Mutex::new(LruCache::new(PROMPT_CACHE));
         let own = image.placement().has_own_operators() || text.placement().has_own_operators();
         let kernels = self.options.kernels.filter(|_| own);
-        let model = RadZero { directory, device, kernels, runtime, image, text, tokenizer, prompts };
-        if matches!(device, Device::Cuda(_) | Device::TensorRt(_)) {
+        let model = RadZero {
+            directory,
+            device,
+            threads: self.options.threads,
+            kernels,
+            runtime,
+            image,
+            text,
+            tokenizer,
+            prompts,
+        };
+        if device.is_gpu() {
             model.warm_up()?;
         }
         Ok(model)

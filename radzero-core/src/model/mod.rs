@@ -54,6 +54,7 @@ const PROMPT_CACHE: NonZeroUsize = NonZeroUsize::new(4096).unwrap();
 pub struct RadZero {
     directory: ModelDirectory,
     device: Device,
+    threads: NonZeroUsize,
     kernels: Option<Kernels>,
     runtime: Runtime,
     image: ImageSession,
@@ -98,6 +99,12 @@ impl RadZero {
     #[must_use]
     pub fn text_device(&self) -> Device {
         self.text.device()
+    }
+
+    /// Threads for a run on the CPU: those of [`RadZeroBuilder::threads`].
+    #[must_use]
+    pub fn threads(&self) -> NonZeroUsize {
+        self.threads
     }
 
     /// The ONNX Runtime in use.
