@@ -48,8 +48,10 @@ fn data(folder: &Path) -> PathBuf {
     let mut lines = "image,label,left,top,right,bottom,prompt\n".to_owned();
     for file in 0..FILES {
         // Different in size by a little, as files of a data set are.
-        let image = radiograph(SIDE, SIDE - file).unwrap().to_rgb_image();
-        image::DynamicImage::from(image).to_luma8().save(folder.join(format!("file-{file}.png"))).unwrap();
+        let drawn = radiograph(SIDE, SIDE - file).unwrap();
+        let levels = drawn.levels().interleaved().into_iter().step_by(3).collect();
+        let image = image::GrayImage::from_raw(drawn.width() as u32, drawn.height() as u32, levels).unwrap();
+        image.save(folder.join(format!("file-{file}.png"))).unwrap();
     }
     for index in 0..IMAGES {
         let name = format!("{index:04}.png");

@@ -8,7 +8,7 @@ use criterion::{Criterion, criterion_group, criterion_main};
 use radzero_benches::skip;
 use radzero_core::Radiograph;
 use radzero_core::manifest::{GeometryKind, Resample};
-use radzero_core::pixels::Geometry;
+use radzero_core::pixels::to_model;
 
 const NAMES: [&str; 5] = ["gray8.png", "gray16.png", "gray.jpg", "uncompressed.dcm", "jpeg_lossless.dcm"];
 
@@ -26,9 +26,7 @@ fn benches(criterion: &mut Criterion) {
         group.bench_function(name, |bencher| {
             bencher.iter(|| {
                 let radiograph = Radiograph::from_bytes(&bytes).unwrap();
-                let geometry =
-                    Geometry::new(GeometryKind::Stretch, 518, radiograph.width(), radiograph.height()).unwrap();
-                geometry.to_model(&radiograph, Resample::Bicubic)
+                to_model(&radiograph, GeometryKind::Stretch, 518, Resample::Bicubic).unwrap()
             });
         });
     }

@@ -29,7 +29,8 @@ One line for each file that was read, in the order given:
   origin                  png, jpeg or dicom
   transfer_syntax, frame  of a DICOM file: UID; index (from 0) and count
   policy, intensity       the policy asked for, and the rule that ran
-  gray, least, greatest   whether it is gray; its least and greatest 8-bit level
+  gray                    whether it is gray
+  level_min, level_max    its least and greatest 8-bit level
   warnings                what was worked around, assumed or left undone
   eligibility             of a DICOM file: kind, modality, body_part, view, intent; not-stated where it has none, unknown
                           where it has what is no known term
@@ -38,24 +39,31 @@ One line for each file that was read, in the order given:
   identifiers             with --phi only: patient, study and image, as the file has them
   radzero                 version of this program
 
-A file that failed has no line there. It has one on standard error, a JSON object too: image, kind, error.";
+A file that failed has no line there. It has one on standard error, a JSON object too: image, kind (docs/embedding.md lists
+them), error.";
 
 const JSON_HELP: &str = "\
 Prints one JSON object a line on standard output instead of text
 
 One line for each image that was processed, in the order given, written when the image is done:
   image, width, height    path as given; size in pixels
-  model                   name, hash (SHA-256 of radzero.json, which holds the hash of every file)
+  record                  version of this format: 1
+  model                   name, hash (SHA-256 of radzero.json, which holds the hash of every file), precision, target, geometry,
+                          resample
   provider                execution provider that runs the image graph, as read from the session
   results                 one a prompt, in the order given: prompt, probability, logit, map_min, map_max,
                           point [x, y] (the map's greatest value, in pixels of the image)
   maps                    path of the array written, with --save-maps only
-  provenance              device, text_device (the text graph's), kernels (own ones, by instruction set, or null), precision,
-                          origin, transfer_syntax, frame, policy, intensity, warnings, geometry, resample, nodes,
-                          onnxruntime, radzero
+  provenance              reading: origin, transfer_syntax, frame, policy, intensity, warnings
+                          image_encoder, text_encoder: device, provider, nodes (by provider), kernels (own ones, by instruction
+                          set, or null), onnxruntime, radzero
+                          tokens, embeddings: f32, or f16 where they were stored so
+                          radzero: the version that compared
 
-An image that failed has no line there. It has one on standard error, a JSON object too: image, kind, error. Errors that
-stop the command are plain text on standard error, and the exit status is 2.";
+docs/result.schema.json is its JSON Schema.
+
+An image that failed has no line there. It has one on standard error, a JSON object too: image, kind, error. docs/embedding.md
+lists the kinds. Errors that stop the command are plain text on standard error, and the exit status is 2.";
 
 /// Explainable zero-shot inference on chest radiographs.
 #[derive(Debug, Parser)]
@@ -154,6 +162,7 @@ impl ReadArgs {
             frame: self.frame,
             allow_for_processing: self.allow_for_processing,
             apply_exif_orientation: self.exif_orientation,
+            ..ReadOptions::default()
         }
     }
 }

@@ -119,9 +119,7 @@ impl Console {
             let failed = FailedImage { image: image.to_string_lossy(), kind: failure.kind(), error: message };
             serde_json::to_string(&failed).unwrap_or_else(|error| error.to_string())
         } else {
-            let (path, message) = (shown(image), one_line(&message).into_owned());
-            // Many messages begin with the path already.
-            if message.contains(&path) { format!("error: {message}") } else { format!("error: {path}: {message}") }
+            format!("error: {}: {}", shown(image), one_line(&message))
         };
         self.bar.suspend(|| complain(&line));
     }

@@ -5,7 +5,7 @@ use std::io;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use radzero_core::{Device, ErrorKind};
+use radzero_core::{Device, ErrorKind, chain};
 
 use crate::console;
 
@@ -66,34 +66,18 @@ pub(crate) enum Failure {
 }
 
 impl Failure {
-    /// What failed, as a word for programs.
+    /// What failed, as a word for programs: the [name of an `ErrorKind`](ErrorKind::name), or `output`.
     pub(crate) fn kind(&self) -> &'static str {
-        let error = match self {
-            Self::Library(error) => error,
-            Self::Read { .. } => return "io",
-            _ => return "output",
-        };
-        match error.kind() {
-            ErrorKind::Io => "io",
-            ErrorKind::Image => "image",
-            ErrorKind::Inference => "inference",
-            _ => "other",
+        match self {
+            Self::Library(error) | Self::Evaluation(radzero_eval::Error::Library(error)) => error.kind().name(),
+            Self::Read { .. } => ErrorKind::Io.name(),
+            _ => "output",
         }
     }
 
-    /// The message with its causes, those left out that the message already quotes.
+    /// The message with its causes.
     pub(crate) fn message(&self) -> String {
-        let mut message = self.to_string();
-        let mut cause = self.source();
-        while let Some(error) = cause {
-            let text = error.to_string();
-            if !message.contains(&text) {
-                message.push_str(": ");
-                message.push_str(&text);
-            }
-            cause = error.source();
-        }
-        message
+        chain(self)
     }
 
     /// Ends the command: reports on standard error, and gives the exit status.

@@ -3,10 +3,13 @@
 //! Checks what needs no model, opens the model, encodes the prompts once, then takes the images in their order: what is
 //! kept in memory does not grow with their number.
 
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::thread;
 
-use radzero_core::{Cancellation, Comparison, EncodedImage, RadZero, Radiograph, Runtime};
+use radzero_core::radiograph::ReadOptions;
+use radzero_core::runtime::Placement;
+use radzero_core::{Cancellation, Comparison, EncodedImage, Error, ErrorKind, RadZero, Radiograph};
 
 use crate::NOTICE;
 use crate::args::{JobArgs, ModelArgs};
@@ -66,7 +69,7 @@ pub(crate) fn run(args: &JobArgs, report: &impl Report) -> Result<Outcome, Failu
     }
     let options = args.read.options();
     thread::scope(|scope| {
-        let read = |path: &&PathBuf| options.open(path);
+        let read = |source: &&PathBuf| read(&options, source);
         // The next images are read and encoded while this one's results are written.
         for image in model.encode_all(scope, &args.images, read, &Cancellation::new()) {
             let path = image.source;
@@ -108,17 +111,28 @@ pub(crate) fn open(args: &ModelArgs) -> Result<RadZero, Failure> {
 /// Model, provider and runtime, for people.
 fn about(model: &RadZero) -> String {
     format!(
-        "Model {} {}, {}, {}",
+        "Model {} {}, {}, ONNX Runtime {}",
         one_line(&model.manifest().name),
         model.directory().hash(),
-        model.image_placement(),
-        runtime(model.runtime())
+        placement(model.image_placement()),
+        model.runtime().version()
     )
 }
 
-/// Name and version of the runtime.
-pub(crate) fn runtime(runtime: &Runtime) -> String {
-    format!("ONNX Runtime {}", runtime.version().unwrap_or("of unknown version"))
+/// Which execution provider runs how many nodes.
+pub(crate) fn placement(placement: Option<&Placement>) -> String {
+    placement.map_or_else(|| "not opened".to_owned(), ToString::to_string)
+}
+
+/// Reads an image. Errors are without its path, which whoever reports them puts before them.
+pub(crate) fn read(options: &ReadOptions, path: &Path) -> radzero_core::Result<Radiograph> {
+    let failed = |source| Error::new(ErrorKind::Io, "cannot read the file").with_source(source);
+    options.read_bytes(&fs::read(path).map_err(failed)?)
+}
+
+/// A path as JSON has it.
+pub(crate) fn unicode(path: &Path) -> Result<&str, Failure> {
+    path.to_str().ok_or_else(|| Failure::NotUnicode(path.to_owned()))
 }
 
 /// JSON text is Unicode: a path that is not could not be found again from the result.

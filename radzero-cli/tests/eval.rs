@@ -94,9 +94,11 @@ fn a_run_writes_its_results_and_goes_on_where_it_stopped() {
     let out = site.out("siim");
     let found = result(&out);
     let model = site.exported.open();
-    assert_eq!(found.run.model.hash, model.directory().hash().as_str());
-    assert_eq!(found.run.model.provider, "CPUExecutionProvider");
-    assert_eq!((found.run.model.precision.as_str(), found.run.model.geometry.as_str()), ("fp32", "stretch"));
+    assert_eq!(found.run.evaluated.model.hash, *model.directory().hash());
+    assert_eq!(Some(&found.run.evaluated.image_encoder), model.image_encoder());
+    assert_eq!(Some(&found.run.evaluated.text_encoder), model.text_encoder());
+    assert_eq!(found.run.evaluated.image_encoder.provider, "CPUExecutionProvider");
+    assert_eq!(found.run.evaluated.model, *model.record());
     let siim = (SIIM, "There is Pneumothorax", "Pneumothorax");
     same(
         &found,

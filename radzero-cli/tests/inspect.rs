@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::process::{Command, Output};
 
 use radzero_core::manifest::{GeometryKind, Resample};
-use radzero_core::pixels::Geometry;
+use radzero_core::pixels::to_model;
 use radzero_core::radiograph::{IntensityPolicy, ReadOptions};
 use serde_json::{Value, json};
 
@@ -61,7 +61,7 @@ fn the_picture_is_what_the_model_sees() {
     let picture = image::open(out.join("window_model.png")).unwrap();
     let options = ReadOptions { intensity: IntensityPolicy::Display, ..ReadOptions::default() };
     let radiograph = options.open(dicom("window")).unwrap();
-    let pixels = Geometry::new(GeometryKind::Stretch, 14, 26, 21).unwrap().to_model(&radiograph, Resample::Bicubic);
+    let pixels = to_model(&radiograph, GeometryKind::Stretch, 14, Resample::Bicubic).unwrap();
     assert_eq!(picture.as_luma8().unwrap().as_raw()[..], pixels.as_slice().unwrap()[..14 * 14]);
 }
 

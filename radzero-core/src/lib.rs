@@ -6,12 +6,14 @@
 //! The modules are the stages of the data flow:
 //!
 //! 1. [`radiograph`]: a file or array becomes 8-bit levels
-//! 2. [`pixels`]: levels become the model's input, and the patch grid goes back to original pixels
+//! 2. [`pixels`]: levels become the model's input
 //! 3. [`runtime`]: ONNX Runtime turns pixels and token ids into tokens and embeddings
 //! 4. [`similarity`]: VL-CABS turns tokens and embeddings into scores and logits
 //! 5. [`map`]: scores become a similarity map with its peak and mask
 //!
-//! [`RadZero`] connects them, [`manifest`] and [`operators`] are the contract with the exporter.
+//! [`RadZero`] connects them, [`manifest`] and [`operators`] are the contract with the exporter, [`record`] is what is written
+//! down of a result. Stages 4 and 5 are the crate `radzero-score`, manifest, record and errors the crate `radzero-format`:
+//! neither needs ONNX Runtime, and both are re-exported here.
 //!
 //! ```no_run
 //! use radzero_core::{RadZero, Radiograph};
@@ -24,23 +26,28 @@
 //! # Ok(())
 //! # }
 //! ```
+//!
+//! # Features
+//! - `dicom`: reads DICOM files and parsed objects
+//! - `share-ort`: shares an ONNX Runtime environment with a host that uses `ort` itself, and re-exports `ort`. Without it no
+//!   type of `ort` is part of this crate's interface.
 
-mod error;
-pub mod manifest;
-pub mod map;
 mod model;
 pub mod operators;
 pub mod pixels;
 mod prompt;
 pub mod radiograph;
 pub mod runtime;
-pub mod similarity;
 
-pub use crate::error::{Error, ErrorKind, Result};
-pub use crate::map::{Peak, SimilarityMap};
-pub use crate::model::{
-    ArchiveImage, Comparison, EncodedArchive, EncodedImage, EncodedPrompt, Provenance, RadZero, RadZeroBuilder,
-    SelfTestReport,
+/// The crate that sessions and environments are shared through.
+#[cfg(feature = "share-ort")]
+pub use ort;
+pub use radzero_format::{Error, ErrorKind, Result, chain, manifest, record};
+pub use radzero_score::{
+    Comparison, EncodedImage, EncodedPrompt, ImageParts, Peak, PromptParts, Scorer, SimilarityMap, Values, map,
+    similarity,
 };
+
+pub use crate::model::{ArchiveImage, EncodedArchive, Encoders, RadZero, RadZeroBuilder, SelfTestReport};
 pub use crate::radiograph::Radiograph;
 pub use crate::runtime::{Cancellation, Device, Runtime};

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use ndarray::Array3;
 use radzero_core::Radiograph;
 use radzero_core::manifest::{Dimensions, Preprocessing};
-use radzero_core::pixels::Geometry;
+use radzero_core::pixels::to_model;
 
 use crate::error::ExportError;
 
@@ -37,10 +37,7 @@ pub(crate) fn read(
 
 fn image(path: &PathBuf, preprocessing: &Preprocessing, dimensions: &Dimensions) -> Result<Array3<u8>, ExportError> {
     let unusable =
-        |error: radzero_core::Error| ExportError::Calibration { path: path.clone(), problem: error.to_string() };
+        |error: radzero_core::Error| ExportError::Calibration { path: path.clone(), problem: format!("{error:#}") };
     let radiograph = Radiograph::open(path).map_err(unusable)?;
-    let geometry =
-        Geometry::new(preprocessing.geometry, dimensions.image_size, radiograph.width(), radiograph.height())
-            .map_err(unusable)?;
-    Ok(geometry.to_model(&radiograph, preprocessing.resample))
+    to_model(&radiograph, preprocessing.geometry, dimensions.image_size, preprocessing.resample).map_err(unusable)
 }

@@ -6,8 +6,8 @@ use std::path::PathBuf;
 
 use ndarray::Array3;
 use radzero_core::manifest::{
-    Dimensions, FORMAT, FORMAT_VERSION, Graph, MANIFEST_FILE, Manifest, PositionConvention, PositionEmbedding,
-    Precision, SelfTest, Similarity, SimilarityOperator, Source, Target, Text, sha256_file,
+    Dimensions, FORMAT, FORMAT_VERSION, Graph, MANIFEST_FILE, Manifest, OPERATORS_VERSION, PositionConvention,
+    PositionEmbedding, Precision, SelfTest, Similarity, SimilarityOperator, Source, Target, Text, sha256_file,
 };
 
 use crate::calibration;
@@ -110,6 +110,7 @@ pub fn export(options: &ExportOptions, mut progress: impl FnMut(Progress)) -> Re
     let manifest = Manifest {
         format: FORMAT.into(),
         format_version: FORMAT_VERSION,
+        requires: Vec::new(),
         generator: concat!(env!("CARGO_PKG_NAME"), " ", env!("CARGO_PKG_VERSION")).into(),
         name: name(options),
         weights_license: options.weights_license.clone().unwrap_or_else(|| "not stated".into()),
@@ -125,6 +126,8 @@ pub fn export(options: &ExportOptions, mut progress: impl FnMut(Progress)) -> Re
         text: Text { max_tokens: checkpoint.text.max_tokens, pad_token_id: PADDING },
         precision: options.precision,
         target: options.target,
+        // Every graph for ONNX Runtime has some: those of the text encoder, which is of 32 bits in all of them.
+        operators_version: (options.target == Target::OnnxRuntime).then_some(OPERATORS_VERSION),
         quantization: match &numerics {
             Numerics::Int8(plan) => Some(plan.record()),
             Numerics::Single | Numerics::Half => None,

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use radzero_core::RadZero;
+use radzero_core::{ErrorKind, RadZero};
 use radzero_export::{ExportOptions, PositionConvention, Precision, export};
 use tempfile::TempDir;
 
@@ -71,6 +71,27 @@ impl Exported {
     pub fn open(&self) -> RadZero {
         RadZero::open(self.directory()).unwrap()
     }
+
+    /// The opened model of 8 bits. Without instructions for exact 8-bit products it must be refused, and there is nothing more to
+    /// test: `None`.
+    #[must_use]
+    pub fn open_int8(&self) -> Option<RadZero> {
+        if has_vnni() {
+            return Some(self.open());
+        }
+        let error = RadZero::open(self.directory()).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Provider, "{error}");
+        assert!(error.to_string().contains("this processor has no VNNI instructions"), "{error}");
+        None
+    }
+}
+
+/// Whether this processor multiplies bytes exactly.
+fn has_vnni() -> bool {
+    #[cfg(target_arch = "x86_64")]
+    return is_x86_feature_detected!("avx512vnni") || is_x86_feature_detected!("avxvnni");
+    #[cfg(not(target_arch = "x86_64"))]
+    true
 }
 
 /// Puts a case's checkpoint into `folder`.

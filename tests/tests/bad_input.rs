@@ -11,11 +11,12 @@ use radzero_export::Target;
 use radzero_tests::golden_path;
 use radzero_tests::models::Exported;
 
+/// The message with its causes.
 #[track_caller]
-fn refused(directory: &Path) -> Error {
+fn refused(directory: &Path) -> String {
     let error = RadZero::open(directory).unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Model, "{error}");
-    error
+    assert_eq!(error.kind(), ErrorKind::Model, "{error:#}");
+    format!("{error:#}")
 }
 
 /// Changes the manifest as text and opens the model.
@@ -42,8 +43,8 @@ fn accept_files(directory: &Path) {
 fn a_directory_without_a_manifest() {
     let exported = Exported::case("native");
     let missing = exported.scratch().join("nowhere");
-    assert!(refused(&missing).to_string().contains("nowhere"));
-    assert!(refused(&exported.scratch().join("checkpoint")).to_string().contains("radzero.json"));
+    assert!(refused(&missing).contains("nowhere"));
+    assert!(refused(&exported.scratch().join("checkpoint")).contains("radzero.json"));
 }
 
 #[test]
@@ -53,7 +54,7 @@ fn a_damaged_manifest() {
     let whole = std::fs::read(&file).unwrap();
     for bytes in [&b""[..], b"{}", b"[1, 2]", b"\xff\xfe", &whole[..whole.len() / 2]] {
         std::fs::write(&file, bytes).unwrap();
-        assert!(refused(&exported.directory()).to_string().contains("radzero.json"));
+        assert!(refused(&exported.directory()).contains("radzero.json"));
     }
 }
 
@@ -62,7 +63,9 @@ fn manifests_that_do_not_fit() {
     for (replace, with, hints) in [
         (r#""format_version": 1"#, r#""format_version": 2"#, ["version 1 expected", "2 found"]),
         (r#""format": "radzero-model""#, r#""format": "other""#, ["radzero-model", "other"]),
-        (r#""precision": "fp32""#, r#""precision": "fp32", "surprise": 1"#, ["unknown field", "surprise"]),
+        (r#""precision": "fp32""#, r#""precision": "fp32", "requires": ["surprise"]"#, ["needs", "surprise"]),
+        (r#""operators_version": 1"#, r#""operators_version": 2"#, ["operators of version 1 expected", "2 found"]),
+        (r#""sha256": ""#, r#""sha256": "x"#, ["64 hexadecimal digits", "65 bytes found"]),
         (r#""precision": "fp32""#, r#""precision": "int3""#, ["unknown variant", "int3"]),
         (r#""geometry": "stretch""#, r#""geometry": "fold""#, ["unknown variant", "fold"]),
         (r#""grid": 3"#, r#""grid": 4"#, ["42", "grid 4"]),
@@ -70,7 +73,7 @@ fn manifests_that_do_not_fit() {
         (r#""hidden": 24"#, r#""hidden": 25"#, ["[batch, 10, 25]", "[batch, 10, 24]"]),
         (r#""temperature": 0.0"#, r#""temperature": -0.0"#, ["temperature -0.0", "positive"]),
     ] {
-        let error = refused_with(replace, with).to_string();
+        let error = format!("{:#}", refused_with(replace, with));
         assert!(hints.iter().all(|hint| error.contains(hint)), "{with}: {error}");
     }
 }
@@ -82,7 +85,7 @@ fn refused_after(change: impl FnOnce(&mut serde_json::Value)) -> String {
     let mut manifest = serde_json::from_slice(&std::fs::read(&file).unwrap()).unwrap();
     change(&mut manifest);
     std::fs::write(&file, manifest.to_string()).unwrap();
-    refused(&exported.directory()).to_string()
+    refused(&exported.directory())
 }
 
 /// 1 + grid x grid is more than an integer holds.
@@ -133,7 +136,7 @@ fn a_file_outside_the_directory() {
     let record = manifest["files"]["tokenizer.json"].clone();
     manifest["files"]["../checkpoint/config.json"] = record;
     std::fs::write(&file, manifest.to_string()).unwrap();
-    assert!(refused(&exported.directory()).to_string().contains("not a plain file name"));
+    assert!(refused(&exported.directory()).contains("not a plain file name"));
 }
 
 #[test]
@@ -144,7 +147,7 @@ fn missing_and_truncated_files_are_all_listed() {
     let data = directory.join("image_encoder.onnx.data");
     let bytes = std::fs::read(&data).unwrap();
     std::fs::write(&data, &bytes[..bytes.len() / 2]).unwrap();
-    let error = refused(&directory).to_string();
+    let error = refused(&directory);
     assert!(error.contains("tokenizer.json: "), "{error}");
     assert!(
         error.contains(&format!("image_encoder.onnx.data: {} bytes expected, {} found", bytes.len(), bytes.len() / 2)),
@@ -170,7 +173,7 @@ fn damaged_weights_are_found_by_hash_and_by_the_self_test() {
         let error = ModelDirectory::open(&directory).unwrap().verify_files(|_| {}).unwrap_err();
         assert!(error.kind() == ErrorKind::Model && error.to_string().contains(name), "{error}");
         let error = RadZero::open(&directory).unwrap().self_test().unwrap_err();
-        assert!(error.kind() == ErrorKind::Inference && error.to_string().contains("self-test failed"), "{error}");
+        assert!(error.kind() == ErrorKind::SelfTest && error.to_string().contains("self-test failed"), "{error}");
         std::fs::write(&path, whole).unwrap();
     }
     RadZero::open(&directory).unwrap().self_test().unwrap();
@@ -183,7 +186,7 @@ fn graphs_that_break_the_contract() {
     // The text graph in the place of the image graph.
     std::fs::copy(directory.join("text_encoder.onnx"), directory.join("image_encoder.onnx")).unwrap();
     accept_files(&directory);
-    let error = refused(&directory).to_string();
+    let error = refused(&directory);
     assert!(
         error.contains("pixels U8 [batch, 3, 42, 42]") && error.contains("input_ids I64 [prompts, length]"),
         "{error}"
@@ -191,7 +194,7 @@ fn graphs_that_break_the_contract() {
 
     std::fs::write(directory.join("image_encoder.onnx"), b"this is not ONNX").unwrap();
     accept_files(&directory);
-    assert!(refused(&directory).to_string().contains("image_encoder.onnx"));
+    assert!(refused(&directory).contains("image_encoder.onnx"));
 }
 
 #[test]
@@ -202,7 +205,7 @@ fn tokenizers_that_do_not_fit() {
     let whole = std::fs::read_to_string(&file).unwrap();
     std::fs::write(&file, "{}").unwrap();
     accept_files(&directory);
-    assert!(refused(&directory).to_string().contains("tokenizer.json"));
+    assert!(refused(&directory).contains("tokenizer.json"));
 
     let model = Exported::case("native");
     let vocabulary = model.open().manifest().dimensions.vocabulary;
@@ -223,17 +226,17 @@ fn prompts_that_are_empty_or_too_long() {
     let model = exported.open();
     for prompt in ["", " ", "\t\n", "\u{200b}"] {
         let error = model.encode_prompts(&["There is edema", prompt]).unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::Prompt, "{prompt:?}: {error}");
+        assert_eq!(error.kind(), ErrorKind::EmptyPrompt, "{prompt:?}: {error}");
         assert!(error.to_string().starts_with("prompt 2 of 2: ") && error.to_string().contains("empty"), "{error}");
     }
     let set = &exported.golden.prompts["160"];
     let error = model.encode_prompts(&[&set.over_long.text]).unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Prompt);
+    assert_eq!(error.kind(), ErrorKind::PromptTooLong);
     let expected = format!("a prompt of at most {} tokens expected, {} found", set.max_tokens, set.over_long.tokens);
     assert_eq!(error.to_string(), expected);
     let prompts = ["There is edema", "There is a mass", &set.over_long.text, "There is a nodule"];
     let error = model.encode_prompts(&prompts).unwrap_err();
-    assert_eq!((error.kind(), error.to_string()), (ErrorKind::Prompt, format!("prompt 3 of 4: {expected}")));
+    assert_eq!((error.kind(), error.to_string()), (ErrorKind::PromptTooLong, format!("prompt 3 of 4: {expected}")));
 }
 
 /// A row of the word embeddings that is not a number: nothing but the word shows it.
@@ -263,7 +266,8 @@ fn embeddings_that_are_not_finite() {
     for _ in 0..2 {
         let error = model.encode_prompts(&[good, bad]).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Inference);
-        assert!(error.to_string().contains(bad) && error.to_string().contains("not finite"), "{error}");
+        assert!(!format!("{error:#}").contains(bad), "a prompt may be report text: {error:#}");
+        assert_eq!(error.to_string(), "prompt 2 of 2: the text graph returned values that are not finite");
     }
     model.encode_prompts(&[good]).unwrap();
 }
@@ -290,7 +294,7 @@ fn values_of_another_model() {
     let prompts = other.encode_prompts(&["There is edema"]).unwrap();
     for model in [&one, &other] {
         let error = model.compare(&image, &prompts).unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::Argument);
+        assert_eq!(error.kind(), ErrorKind::OtherModel);
         assert!(error.to_string().contains(one.directory().hash().as_str()), "{error}");
     }
 }
@@ -323,8 +327,8 @@ fn a_gpu_is_used_or_refused() {
         for &device in devices {
             match RadZero::builder(exported.directory()).device(device).open() {
                 Ok(model) => {
-                    runs_on(device, model.image_placement());
-                    runs_on(device, model.text_placement());
+                    runs_on(device, model.image_placement().unwrap());
+                    runs_on(device, model.text_placement().unwrap());
                 }
                 Err(error) => says_what_is_missing(device, &error),
             }
@@ -347,6 +351,7 @@ fn runs_on(device: Device, placement: &Placement) {
 fn says_what_is_missing(device: Device, error: &Error) {
     assert_eq!(error.kind(), ErrorKind::Provider, "{error}");
     let text = error.to_string();
+    assert!(std::error::Error::source(error).is_some() || text.contains("NVIDIA_TF32_OVERRIDE"), "{text}");
     let compiled_in = Runtime::discover().unwrap().providers().unwrap().iter().any(|name| name == device.provider());
     let hints = match device {
         _ if !compiled_in => &["a library with"][..],
@@ -385,8 +390,12 @@ fn a_device_is_tried_and_never_replaced() {
 #[test]
 fn the_provider_that_runs_is_read_from_the_session() {
     let model = Exported::case("native").open();
-    assert_eq!((model.device(), model.text_device()), (Device::Cpu, Device::Cpu));
-    for placement in [model.image_placement(), model.text_placement()] {
+    assert_eq!(model.device(), Device::Cpu);
+    for encoder in [model.image_encoder().unwrap(), model.text_encoder().unwrap()] {
+        assert_eq!((encoder.device, encoder.provider.as_str()), (Device::Cpu, "CPUExecutionProvider"));
+        assert_eq!(encoder.onnxruntime, model.runtime().version());
+    }
+    for placement in [model.image_placement().unwrap(), model.text_placement().unwrap()] {
         let providers: Vec<_> = placement.providers().collect();
         assert!(matches!(providers[..], [("CPUExecutionProvider", nodes)] if nodes > 10), "{providers:?}");
     }

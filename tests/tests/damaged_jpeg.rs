@@ -54,7 +54,7 @@ impl Jpeg {
     fn refused(&self, damage: &str, stream: &[u8]) {
         match self.read(stream) {
             Ok(_) => panic!("{}, {damage}: read as if it were whole", self.name),
-            Err(error) => assert_eq!(error.kind(), ErrorKind::Image, "{}, {damage}: {error}", self.name),
+            Err(error) => assert_eq!(error.kind(), ErrorKind::DamagedImage, "{}, {damage}: {error}", self.name),
         }
     }
 
@@ -62,7 +62,7 @@ impl Jpeg {
     fn same(&self, change: &str, stream: &[u8]) {
         let whole = self.read(&[&self.stream, &END_OF_IMAGE[..]].concat()).unwrap();
         let found = self.read(stream).unwrap_or_else(|error| panic!("{}, {change}: {error}", self.name));
-        assert!(found.to_rgb_image() == whole.to_rgb_image(), "{}, {change}: another picture", self.name);
+        assert!(found.levels() == whole.levels(), "{}, {change}: another picture", self.name);
     }
 
     /// Where the entropy-coded data of each scan begins that has codes: a refinement of DC is bare bits, any of which will

@@ -4,8 +4,8 @@
 
 use std::path::{Path, PathBuf};
 
+use radzero_core::Radiograph;
 use radzero_core::radiograph::{IntensityPolicy, IntensityRule, ReadOptions, Warning};
-use radzero_core::{ErrorKind, Radiograph};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -46,7 +46,7 @@ fn cases() -> Vec<Case> {
 }
 
 fn levels(radiograph: &Radiograph) -> Vec<u8> {
-    radiograph.to_rgb_image().pixels().map(|pixel| pixel.0[0]).collect()
+    radiograph.levels().interleaved().into_iter().step_by(3).collect()
 }
 
 fn hex(text: &str) -> Vec<u8> {
@@ -135,7 +135,7 @@ fn what_is_refused_says_why() {
     for case in cases() {
         let Some(hint) = &case.error else { continue };
         let error = case.options(IntensityPolicy::Display).open(folder().join(&case.file)).unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::Image, "{}: {error}", case.name);
+        assert!(error.kind().is_image(), "{}: {error}", case.name);
         assert!(error.to_string().contains(hint), "{}: {error}", case.name);
         refused += 1;
     }

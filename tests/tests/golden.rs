@@ -32,6 +32,7 @@ fn check_manifest(case: &Case, model: &RadZero) {
     let operator = match manifest.similarity.operator {
         SimilarityOperator::Cos => "cos",
         SimilarityOperator::Dot => "dot",
+        other => panic!("{other:?}"),
     };
     assert_eq!(operator, expected.operator, "{}", case.name);
     assert!((manifest.similarity.temperature - expected.temperature).abs() < 1e-7, "{}", case.name);
@@ -45,11 +46,13 @@ fn check_manifest(case: &Case, model: &RadZero) {
     let convention = match manifest.position_embedding.convention {
         PositionConvention::Offset => "offset",
         PositionConvention::Size => "size",
+        other => panic!("{other:?}"),
     };
     assert_eq!(convention, case.position_convention);
     let names = match manifest.source.tensor_names {
         TensorNames::Transformers4 => "transformers4",
         TensorNames::Transformers5 => "transformers5",
+        other => panic!("{other:?}"),
     };
     assert_eq!(names, case.tensor_names, "{}", case.name);
 }

@@ -29,21 +29,29 @@ fn runtime() -> Runtime {
     // SAFETY: the only test of this binary calls this first, so no other thread reads the environment.
     unsafe { std::env::set_var("ORT_DISABLE_TELEMETRY", "1") };
     let environment = ort::init_from(library()).unwrap().with_name("host").with_telemetry(false).build().unwrap();
-    Runtime::from_environment(environment)
+    let runtime = Runtime::from_environment(environment.clone()).unwrap();
+    // Once more is the same.
+    Runtime::from_environment(environment).unwrap();
+    runtime
 }
 
 #[test]
 fn an_environment_that_is_handed_in_is_used() {
     let runtime = runtime();
-    assert_eq!((runtime.library(), runtime.version()), (None, None), "the host knows these");
+    // The host loaded it, and yet it is known which it is.
+    assert_eq!(runtime.library(), library().canonicalize().unwrap());
+    let minor: u32 = runtime.version().split('.').nth(1).unwrap().parse().unwrap();
+    assert!(runtime.version().starts_with("1.") && minor >= 24, "{}", runtime.version());
     // It stays the process's only one.
-    assert_eq!(Runtime::discover().unwrap().library(), None);
+    assert_eq!(Runtime::discover().unwrap().library(), runtime.library());
     let error = Runtime::load(library()).unwrap_err();
-    assert!(error.kind() == ErrorKind::Runtime && error.to_string().contains("environment of its host"), "{error}");
+    assert_eq!(error.kind(), ErrorKind::RuntimeInUse, "{error}");
+    assert!(error.to_string().contains("environment of its host"), "{error}");
 
     let exported = Exported::case("native");
     let case = exported.golden.case("native");
     let model = RadZero::builder(exported.directory()).runtime(runtime.clone()).open().unwrap();
+    assert_eq!(model.image_encoder().unwrap().onnxruntime, runtime.version());
     let expected = Tensors::load(&case.expected);
     let prompts: Vec<&str> =
         exported.golden.prompts[&case.prompts].prompts.iter().map(|prompt| prompt.text.as_str()).collect();

@@ -7,7 +7,6 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Mutex;
 
-use radzero_core::ErrorKind;
 use radzero_core::radiograph::{IntensityPolicy, ReadOptions};
 use radzero_tests::mutate::damaged;
 use serde::Deserialize;
@@ -69,7 +68,7 @@ fn damaged_files_end_in_a_result_or_a_typed_error() {
                     read += 1;
                 }
                 Err(error) => {
-                    assert_eq!(error.kind(), ErrorKind::Image, "{} {seed}: {error}", path.display());
+                    assert!(error.kind().is_image(), "{} {seed}: {error}", path.display());
                     assert!(!error.to_string().contains("SECRET"), "{} {seed}: {error}", path.display());
                     refused += 1;
                 }

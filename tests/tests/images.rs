@@ -24,7 +24,7 @@ fn hex(text: &str) -> Vec<u8> {
 
 #[track_caller]
 fn same(name: &str, found: &Radiograph, expected: &str, tolerance: u8) {
-    let found = found.to_rgb_image().into_raw();
+    let found = found.levels().interleaved();
     let expected = hex(expected);
     assert_eq!(found.len(), expected.len(), "{name}");
     let largest = found.iter().zip(&expected).map(|(a, b)| a.abs_diff(*b)).max().unwrap();
@@ -56,7 +56,7 @@ fn min_max_stretches_what_is_8_bit_too() {
     let options = ReadOptions { intensity: IntensityPolicy::MinMax, ..ReadOptions::default() };
     let radiograph = options.read_gray(ndarray::array![[10, 20], [15, 30]]).unwrap();
     assert_eq!(radiograph.intensity(), IntensityRule::MinMax);
-    let levels: Vec<u8> = radiograph.to_rgb_image().pixels().map(|pixel| pixel.0[0]).collect();
+    let levels: Vec<u8> = radiograph.levels().interleaved().into_iter().step_by(3).collect();
     // 5 x 12.75 = 63.75
     assert_eq!(levels, [0, 128, 64, 255]);
     assert!(options.read_gray(ndarray::array![[7, 7]]).is_err());

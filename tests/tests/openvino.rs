@@ -91,8 +91,8 @@ fn apart(found: &[Comparison], expected: &[Comparison]) -> (f32, f32) {
 /// What the model says of who runs, from the sessions.
 #[track_caller]
 fn runs_on(model: &RadZero, image: Device, text: Device) {
-    assert_eq!((model.device(), model.text_device()), (image, text));
-    for placement in [model.image_placement(), model.text_placement()] {
+    assert_eq!((model.device(), model.text_encoder().unwrap().device), (image, text));
+    for placement in [model.image_placement().unwrap(), model.text_placement().unwrap()] {
         let nodes = |name| placement.providers().find(|found| found.0 == name).map_or(0, |found| found.1);
         assert!(nodes("OpenVINOExecutionProvider") > 10, "{placement}");
         // Shapes at most.
@@ -104,11 +104,10 @@ fn runs_on(model: &RadZero, image: Device, text: Device) {
 /// The same, from a result.
 #[track_caller]
 fn says_so(image: &EncodedImage, model: &RadZero) {
-    let provenance = image.provenance();
-    assert_eq!(provenance.device, model.device());
-    assert_eq!(*provenance.image_placement, *model.image_placement());
-    assert_eq!(*provenance.text_placement, *model.text_placement());
-    assert_eq!(provenance.kernels, None);
+    let encoder = &image.record().encoder;
+    assert_eq!(Some(encoder), model.image_encoder());
+    assert_eq!((encoder.device, encoder.provider.as_str()), (model.device(), "OpenVINOExecutionProvider"));
+    assert_eq!(encoder.kernels, None);
 }
 
 #[test]

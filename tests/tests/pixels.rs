@@ -4,7 +4,7 @@
 
 use ndarray::{Array2, Array3, Axis};
 use radzero_core::manifest::{GeometryKind, Resample, sha256_bytes};
-use radzero_core::pixels::{Geometry, resample};
+use radzero_core::pixels::{resample, to_model};
 use radzero_core::radiograph::{IntensityRule, Origin};
 use radzero_core::{ErrorKind, Radiograph};
 use radzero_tests::golden::{Golden, Tensors};
@@ -12,9 +12,7 @@ use radzero_tests::golden_path;
 use serde::Deserialize;
 
 fn fit(radiograph: &Radiograph, size: usize) -> Array3<u8> {
-    Geometry::new(GeometryKind::Stretch, size, radiograph.width(), radiograph.height())
-        .unwrap()
-        .to_model(radiograph, Resample::Bicubic)
+    to_model(radiograph, GeometryKind::Stretch, size, Resample::Bicubic).unwrap()
 }
 
 #[test]
@@ -96,18 +94,18 @@ fn files_that_are_no_image_are_refused_with_what_was_found() {
     let png = std::fs::read(golden_path("images/rgb8.png")).unwrap();
     let dicom = std::fs::read(golden_path("images/dicom_monochrome2.dcm")).unwrap();
     let jpeg = std::fs::read(golden_path("images/jpeg.jpg")).unwrap();
-    for (name, bytes, hint) in [
-        ("empty", Vec::new(), "empty"),
-        ("text", b"not an image at all".to_vec(), "something else"),
-        ("gif", b"GIF89a\x01\x00\x01\x00\x00\x00\x00".to_vec(), "Gif"),
-        ("half a png", png[..png.len() / 2].to_vec(), "cannot be read"),
-        ("png header", png[..30].to_vec(), "cannot be read"),
-        ("half a jpeg header", jpeg[..20].to_vec(), "cannot be read"),
-        ("half a dicom", dicom[..dicom.len() / 2].to_vec(), ""),
-        ("dicom preamble", dicom[..132].to_vec(), "no transfer syntax"),
+    for (name, bytes, kind, hint) in [
+        ("empty", Vec::new(), ErrorKind::NotAnImage, "empty"),
+        ("text", b"not an image at all".to_vec(), ErrorKind::NotAnImage, "something else"),
+        ("gif", b"GIF89a\x01\x00\x01\x00\x00\x00\x00".to_vec(), ErrorKind::UnsupportedImage, "Gif"),
+        ("half a png", png[..png.len() / 2].to_vec(), ErrorKind::DamagedImage, "PNG is"),
+        ("png header", png[..30].to_vec(), ErrorKind::DamagedImage, "PNG is"),
+        ("half a jpeg header", jpeg[..20].to_vec(), ErrorKind::DamagedImage, "cut off"),
+        ("half a dicom", dicom[..dicom.len() / 2].to_vec(), ErrorKind::DamagedImage, ""),
+        ("dicom preamble", dicom[..132].to_vec(), ErrorKind::DamagedImage, "no transfer syntax"),
     ] {
         let error = Radiograph::from_bytes(&bytes).unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::Image, "{name}: {error}");
+        assert_eq!(error.kind(), kind, "{name}: {error}");
         assert!(error.to_string().contains(hint), "{name}: {error}");
     }
     let error = Radiograph::open(golden_path("images/nowhere.png")).unwrap_err();
@@ -120,7 +118,7 @@ fn files_that_are_no_image_are_refused_with_what_was_found() {
 fn absurd_sizes_are_refused_before_decoding() {
     for (width, height) in [(1_000_000, 1_000_000), (16_385, 1), (16_384, 16_384)] {
         let error = Radiograph::from_bytes(&png_header(width, height)).unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::Image);
+        assert_eq!(error.kind(), ErrorKind::ImageTooLarge);
         assert!(error.to_string().contains("too large"), "{error}");
         assert!(error.to_string().contains(&format!("{width} x {height}")), "{error}");
     }
@@ -128,7 +126,7 @@ fn absurd_sizes_are_refused_before_decoding() {
     let error = Radiograph::from_bytes(&png_header(u32::MAX >> 1, 1)).unwrap_err();
     assert!(error.to_string().contains("too large"), "{error}");
     for (width, height) in [(0, 7), (7, 0)] {
-        assert_eq!(Radiograph::from_bytes(&png_header(width, height)).unwrap_err().kind(), ErrorKind::Image);
+        assert_eq!(Radiograph::from_bytes(&png_header(width, height)).unwrap_err().kind(), ErrorKind::DamagedImage);
     }
     for levels in [Array2::zeros((0, 5)), Array2::zeros((5, 0))] {
         let error = Radiograph::from_gray(levels).unwrap_err();

@@ -36,7 +36,7 @@ const IMAGES: usize = 8;
 
 fn main() -> Outcome<()> {
     let mut bench = Bench::open(std::env::args().skip(1))?;
-    println!("{} | {}", bench.model.kernels().unwrap_or("-"), bench.model.runtime().version().unwrap_or("-"));
+    println!("{} | {}", bench.model.kernels().unwrap_or("-"), bench.model.runtime().version());
     for line in std::io::stdin().lock().lines() {
         let times: Vec<String> = bench.stage(&line?)?.iter().map(f64::to_string).collect();
         println!("{}", times.join(" "));
@@ -86,7 +86,7 @@ impl Bench {
         let started = Instant::now();
         match (name, path) {
             ("image", None) => drop(model.encode_image(&self.small)?),
-            ("read", Some(path)) => drop(model.pixels(&Radiograph::open(path)?)),
+            ("read", Some(path)) => drop(model.pixels(&Radiograph::open(path)?)?),
             ("prompt", None) => drop(model.encode_prompts(&sentences(1, next(&mut self.turn)))?),
             ("prompts", None) => drop(model.encode_prompts(&sentences(PROMPTS, next(&mut self.turn)))?),
             ("cached", None) => drop(model.encode_prompts(&sentences(1, 0))?),
@@ -124,7 +124,7 @@ impl Bench {
         let whole = milliseconds(started);
         // Encoding begins with resampling, which is no part of the encoder.
         let resampling = Instant::now();
-        black_box(model.pixels(&radiograph));
+        black_box(model.pixels(&radiograph)?);
         Ok(vec![whole, whole - encoding + milliseconds(resampling)])
     }
 

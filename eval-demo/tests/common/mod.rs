@@ -1,16 +1,19 @@
 //! What the tests share: drawings without a generator, a model without weights.
 
-#![allow(clippy::unwrap_used, missing_docs, dead_code, reason = "each test file uses a part of it")]
+#![allow(clippy::unwrap_used, clippy::panic, missing_docs, dead_code, reason = "each test file uses a part of it")]
 
 use std::cell::Cell;
 use std::path::{Path, PathBuf};
 
 use ndarray::Array2;
 use radzero_core::Radiograph;
+use radzero_core::manifest::sha256_bytes;
+use radzero_core::radiograph::Levels;
+use radzero_core::record::{Device, EncoderRecord, ModelRecord};
 use radzero_eval::datasets::Dataset;
 use radzero_eval::run::journal::Journal;
 use radzero_eval::run::model::{Model, Similarity};
-use radzero_eval::run::record::{ModelRecord, RunRecord};
+use radzero_eval::run::record::{Evaluated, RunRecord};
 use radzero_eval::run::{self, Outcome, Progress, Watch};
 use radzero_eval::tasks::Task;
 use radzero_eval_demo::Drawn;
@@ -66,12 +69,12 @@ impl Model for Fake {
 
     fn compare(&self, radiograph: &Radiograph, prompts: &[u32]) -> radzero_core::Result<Vec<Found>> {
         self.calls.set(self.calls.get() + 1);
-        let image = radiograph.to_rgb_image();
+        let Levels::Gray(levels) = radiograph.levels() else { panic!("drawings are gray") };
         let (width, height) = (radiograph.width(), radiograph.height());
         let found = prompts.iter().map(|prompt| {
             let (row, column) = ((prompt % 7) as f32 / 40.0, (prompt % 5) as f32 / 40.0);
             let map = Array2::from_shape_fn((height, width), |(y, x)| {
-                let level = f32::from(image.get_pixel(x as u32, y as u32).0[0]) / 255.0;
+                let level = f32::from(levels[[y, x]]) / 255.0;
                 let liking = row * y as f32 / height as f32 + column * x as f32 / width as f32;
                 (0.1 + 0.6 * level + liking).clamp(0.0, 1.0) + self.offset
             });
@@ -81,17 +84,10 @@ impl Model for Fake {
         Ok(found.collect())
     }
 
-    fn record(&self) -> ModelRecord {
-        ModelRecord {
-            name: "fake".into(),
-            hash: self.hash.into(),
-            precision: "fp32".into(),
-            device: "cpu".into(),
-            provider: "none".into(),
-            geometry: "stretch".into(),
-            onnxruntime: None,
-            kernels: None,
-        }
+    fn record(&self) -> radzero_core::Result<Evaluated> {
+        let encoder = EncoderRecord::new(Device::Cpu, [("none".to_owned(), 1)].into(), None, "none");
+        let model = ModelRecord::named("fake", sha256_bytes(self.hash.as_bytes()));
+        Ok(Evaluated { model, image_encoder: encoder.clone(), text_encoder: encoder })
     }
 }
 
@@ -119,7 +115,7 @@ pub(crate) fn evaluate<T: Task>(
     model: &Fake,
     folder: &Path,
 ) -> radzero_eval::Result<(RunRecord, Journal, Outcome, Told)> {
-    let record = RunRecord::new::<T>(dataset, model.record());
+    let record = RunRecord::new::<T>(dataset, model.record().unwrap());
     let mut journal = Journal::open(&journal_path(folder), &record)?;
     let mut told = Told::default();
     let outcome = run::run::<T, Fake>(dataset, model, &mut journal, &mut told)?;

@@ -10,7 +10,6 @@ use crate::args::BenchArgs;
 use crate::console::{complain, print_last, progress};
 use crate::error::{Failure, Outcome};
 use crate::job;
-use crate::output::json::provider;
 
 /// Width and height of the radiographs: those of a common detector.
 const SIZE: (u32, u32) = (2000, 2500);
@@ -23,7 +22,7 @@ struct Report<'a> {
     /// As asked for: it also says the precision that a provider computes in.
     device: String,
     precision: String,
-    onnxruntime: Option<&'a str>,
+    onnxruntime: &'a str,
     kernels: Option<&'a str>,
     /// For the graphs on the CPU.
     threads: usize,
@@ -108,7 +107,7 @@ impl Times {
     fn of_one(model: &RadZero, png: &[u8], prompts: usize, batch: usize, turn: usize) -> Result<Self, Failure> {
         let mut times = Self::default();
         let radiograph = times.time("decode", "image", 1, || Radiograph::from_bytes(png))?;
-        times.time("resample", "image", 1, || model.pixels(&radiograph));
+        times.time("resample", "image", 1, || model.pixels(&radiograph))?;
         let radiographs = vec![radiograph; batch];
         let encoded: Vec<EncodedImage> =
             times.time("encode image (with resampling)", "image", batch, || model.encode_images(&radiographs))?;
@@ -172,7 +171,7 @@ impl Times {
             + of("points, all prompts");
         Report {
             model: model.directory().hash().to_string(),
-            provider: provider(model),
+            provider: model.image_encoder().map_or("", |encoder| encoder.provider.as_str()),
             device: model.device().to_string(),
             precision: model.manifest().precision.to_string(),
             onnxruntime: model.runtime().version(),
@@ -205,7 +204,7 @@ impl Report<'_> {
             self.precision,
             self.device,
             self.provider,
-            self.onnxruntime.unwrap_or("of unknown version"),
+            self.onnxruntime,
             self.kernels.unwrap_or("none"),
             self.threads,
             self.images,

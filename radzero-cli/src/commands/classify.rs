@@ -1,11 +1,13 @@
 //! `radzero classify`: a table of probabilities, one row an image, one column a prompt.
 
+use radzero_render::text::wrap;
+
 use crate::args::ClassifyArgs;
 use crate::console::{one_line, shown};
 use crate::error::Failure;
 use crate::job::{Report, Seen};
 use crate::output::files::OutputFiles;
-use crate::output::table::{row, wrap};
+use crate::output::table::row;
 
 /// Widest column of a prompt, in characters.
 const WIDEST: usize = 16;

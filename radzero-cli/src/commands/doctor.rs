@@ -12,8 +12,7 @@ const DEVICES: [Device; 5] =
 /// Prints what is found, line by line, as some devices take seconds to try.
 pub(crate) fn run() -> Result<Outcome, Failure> {
     let runtime = Runtime::discover()?;
-    let library = runtime.library().map_or_else(|| "of the host".to_owned(), shown);
-    let version = runtime.version().unwrap_or("of unknown version");
+    let (library, version) = (shown(runtime.library()), runtime.version());
     print(&format!("library    {library}\nversion    {version}; {} or newer needed\n", Runtime::OLDEST))?;
     print(&format!("built with {}\n", runtime.providers()?.join(", ")))?;
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZeroUsize::get);
@@ -26,7 +25,7 @@ pub(crate) fn run() -> Result<Outcome, Failure> {
         let report = runtime.try_device(device);
         let line = match &report.outcome {
             Ok(time) => format!("works (started in {:.1} ms)", time.as_secs_f64() * 1e3),
-            Err(error) => one_line(&error.to_string().replace('\n', " ")).into_owned(),
+            Err(error) => one_line(&format!("{error:#}").replace('\n', " ")).into_owned(),
         };
         // The CPU is what must work everywhere.
         if report.outcome.is_err() && device == Device::Cpu {

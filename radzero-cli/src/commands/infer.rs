@@ -2,32 +2,21 @@
 
 use std::path::Path;
 
-use radzero_core::{Comparison, Peak};
+use radzero_core::Comparison;
+use radzero_core::record::{PromptResult, ResultRecord};
 
 use super::title;
 use crate::args::InferArgs;
 use crate::console::one_line;
 use crate::error::Failure;
-use crate::job::{Report, Seen};
+use crate::job::{Report, Seen, unicode};
 use crate::output::files::{OutputFiles, write_whole};
-use crate::output::json::{ImageLine, ModelName, Nodes, PromptResult, ProvenanceFields, provider};
+use crate::output::json::ImageLine;
 use crate::output::npy::MapWriter;
 
 pub(crate) struct Infer {
     json: bool,
     files: Option<OutputFiles>,
-}
-
-/// What is said of a map.
-struct Summary {
-    min: f32,
-    peak: Peak,
-}
-
-impl Summary {
-    fn of(comparison: &Comparison) -> Self {
-        Self { min: comparison.min(), peak: comparison.peak() }
-    }
 }
 
 impl Infer {
@@ -48,30 +37,30 @@ impl Report for Infer {
     fn image(&self, seen: &Seen<'_>) -> Result<String, Failure> {
         let paths = self.files.as_ref().map_or(Ok(Vec::new()), |files| files.paths(seen.path))?;
         let maps = paths.first();
-        let summaries = match maps {
+        let results = match maps {
             Some(path) => save(path, seen.comparisons)?,
-            None => seen.comparisons.iter().map(Summary::of).collect(),
+            None => seen.comparisons.iter().map(Comparison::result).collect(),
         };
-        if self.json { json(seen, &summaries, maps.map(|path| path.as_path())) } else { Ok(text(seen, &summaries)) }
+        if self.json { json(seen, results, maps.map(|path| path.as_path())) } else { Ok(text(seen, &results)) }
     }
 }
 
-/// Writes all maps of an image, and returns what is said of them.
-fn save(path: &Path, comparisons: &[Comparison]) -> Result<Vec<Summary>, Failure> {
+/// Writes all maps of an image, and returns the results.
+fn save(path: &Path, comparisons: &[Comparison]) -> Result<Vec<PromptResult>, Failure> {
     let (height, width) = comparisons.first().map_or((0, 0), |first| (first.height(), first.width()));
-    let mut summaries = Vec::with_capacity(comparisons.len());
+    let mut results = Vec::with_capacity(comparisons.len());
     write_whole(path, |file| {
         let mut writer = MapWriter::new(file, comparisons.len(), height, width)?;
         for comparison in comparisons {
-            summaries.push(Summary::of(comparison));
+            results.push(comparison.result());
             writer.push(comparison.map().values())?;
         }
         writer.finish()
     })?;
-    Ok(summaries)
+    Ok(results)
 }
 
-fn text(seen: &Seen<'_>, summaries: &[Summary]) -> String {
+fn text(seen: &Seen<'_>, results: &[PromptResult]) -> String {
     let mut text = title(seen.path, seen.radiograph);
     let shape = format!("[{}, {}]", seen.radiograph.height(), seen.radiograph.width());
     text.push_str(&format!(
@@ -79,13 +68,13 @@ fn text(seen: &Seen<'_>, summaries: &[Summary]) -> String {
         "map shape",
         shape = width(&shape)
     ));
-    for (comparison, summary) in seen.comparisons.iter().zip(summaries) {
+    for result in results {
         text.push_str(&format!(
             "  {:>11.4}  {:>7.4}  {:>7.4}  {shape:<width$}  {}\n",
-            comparison.probability(),
-            summary.min,
-            summary.peak.value,
-            one_line(comparison.prompt()),
+            result.probability,
+            result.map_min,
+            result.map_max,
+            one_line(&result.prompt),
             width = width(&shape)
         ));
     }
@@ -97,43 +86,9 @@ fn width(shape: &str) -> usize {
     shape.len().max("map shape".len())
 }
 
-fn json(seen: &Seen<'_>, summaries: &[Summary], maps: Option<&Path>) -> Result<String, Failure> {
-    let unicode = |path: &'_ Path| path.to_str().map(str::to_owned).ok_or_else(|| Failure::NotUnicode(path.to_owned()));
-    let (image, maps) = (unicode(seen.path)?, maps.map(unicode).transpose()?);
+fn json(seen: &Seen<'_>, results: Vec<PromptResult>, maps: Option<&Path>) -> Result<String, Failure> {
+    // There is a prompt at least.
     let Some(first) = seen.comparisons.first() else { return Ok(String::new()) };
-    let provenance = first.provenance();
-    ImageLine {
-        image: &image,
-        width: seen.radiograph.width(),
-        height: seen.radiograph.height(),
-        model: ModelName { name: &provenance.model_name, hash: provenance.model_hash.to_string() },
-        provider: provider(seen.model),
-        results: seen
-            .comparisons
-            .iter()
-            .zip(summaries)
-            .map(|(found, summary)| {
-                PromptResult::new(found.prompt(), found.probability(), found.logit(), summary.min, summary.peak)
-            })
-            .collect(),
-        maps: maps.as_deref(),
-        provenance: ProvenanceFields {
-            device: provenance.device.to_string(),
-            text_device: seen.model.text_device().to_string(),
-            kernels: provenance.kernels,
-            precision: provenance.precision,
-            origin: provenance.origin,
-            transfer_syntax: provenance.transfer_syntax,
-            frame: seen.radiograph.frame(),
-            policy: provenance.policy,
-            intensity: provenance.intensity,
-            warnings: &provenance.warnings,
-            geometry: provenance.geometry,
-            resample: provenance.resample,
-            nodes: Nodes::new(seen.model),
-            onnxruntime: seen.model.runtime().version(),
-            radzero: env!("CARGO_PKG_VERSION"),
-        },
-    }
-    .line()
+    let record = ResultRecord::new(first.image_record(), first.text_record(), results);
+    ImageLine::new(unicode(seen.path)?, record, maps.map(unicode).transpose()?).line()
 }

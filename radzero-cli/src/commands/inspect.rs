@@ -8,7 +8,7 @@ use image::{DynamicImage, GrayImage, ImageFormat, RgbImage};
 use ndarray::{Array3, Axis};
 use radzero_core::Radiograph;
 use radzero_core::manifest::{GeometryKind, ModelDirectory, Resample};
-use radzero_core::pixels::Geometry;
+use radzero_core::pixels::to_model;
 use radzero_core::radiograph::{
     Eligibility, Frame, IntensityPolicy, IntensityRule, Origin, TransferSyntax, Warning, identifiers,
 };
@@ -63,8 +63,7 @@ impl Square {
     }
 
     fn pixels(&self, radiograph: &Radiograph) -> Result<Array3<u8>, Failure> {
-        let geometry = Geometry::new(self.kind, self.size, radiograph.width(), radiograph.height())?;
-        Ok(geometry.to_model(radiograph, Resample::Bicubic))
+        Ok(to_model(radiograph, self.kind, self.size, Resample::Bicubic)?)
     }
 }
 
@@ -74,7 +73,7 @@ fn inspect(
     square: Option<&Square>,
     files: Option<&OutputFiles>,
 ) -> Result<String, Failure> {
-    let radiograph = args.read.options().open(path)?;
+    let radiograph = job::read(&args.read.options(), path)?;
     let people = match (args.phi, radiograph.origin()) {
         (true, Origin::Dicom) => Some(people(path)?),
         _ => None,
@@ -132,8 +131,8 @@ struct Line<'a> {
     policy: IntensityPolicy,
     intensity: IntensityRule,
     gray: bool,
-    least: u8,
-    greatest: u8,
+    level_min: u8,
+    level_max: u8,
     warnings: &'a [Warning],
     #[serde(skip_serializing_if = "Option::is_none")]
     eligibility: Option<&'a Eligibility>,
@@ -146,13 +145,6 @@ struct Line<'a> {
 }
 
 impl Inspected<'_> {
-    fn range(&self) -> (u8, u8) {
-        self.radiograph
-            .to_rgb_image()
-            .iter()
-            .fold((u8::MAX, 0), |(least, greatest), &level| (least.min(level), greatest.max(level)))
-    }
-
     fn text(&self) -> String {
         let radiograph = self.radiograph;
         let mut text = title(self.path, radiograph);
@@ -166,8 +158,8 @@ impl Inspected<'_> {
         }
         line("read", read);
         line("intensity", format!("{}: {}", radiograph.policy(), radiograph.intensity()));
-        let (least, greatest) = self.range();
-        line("levels", format!("{}, {least} to {greatest}", if radiograph.is_gray() { "gray" } else { "colour" }));
+        let (min, max) = radiograph.levels().range();
+        line("levels", format!("{}, {min} to {max}", if radiograph.is_gray() { "gray" } else { "colour" }));
         if let Some(stated) = radiograph.eligibility() {
             let terms = [
                 word(stated.kind),
@@ -199,13 +191,11 @@ impl Inspected<'_> {
     }
 
     fn json(&self) -> Result<String, Failure> {
-        let unicode =
-            |path: &'_ Path| path.to_str().map(str::to_owned).ok_or_else(|| Failure::NotUnicode(path.to_owned()));
-        let (image, picture) = (unicode(self.path)?, self.picture.map(unicode).transpose()?);
+        let (image, picture) = (job::unicode(self.path)?, self.picture.map(job::unicode).transpose()?);
         let radiograph = self.radiograph;
-        let (least, greatest) = self.range();
+        let (level_min, level_max) = radiograph.levels().range();
         let line = Line {
-            image: &image,
+            image,
             width: radiograph.width(),
             height: radiograph.height(),
             origin: radiograph.origin(),
@@ -214,12 +204,12 @@ impl Inspected<'_> {
             policy: radiograph.policy(),
             intensity: radiograph.intensity(),
             gray: radiograph.is_gray(),
-            least,
-            greatest,
+            level_min,
+            level_max,
             warnings: radiograph.warnings(),
             eligibility: radiograph.eligibility(),
             chest_radiograph: radiograph.eligibility().and_then(Eligibility::is_chest_radiograph),
-            picture: picture.as_deref(),
+            picture,
             identifiers: self.people.as_ref(),
             radzero: env!("CARGO_PKG_VERSION"),
         };

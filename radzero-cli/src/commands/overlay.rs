@@ -2,13 +2,14 @@
 
 use std::io::Write as _;
 
+use radzero_render::Picture;
+
 use crate::NOTICE;
 use crate::args::OverlayArgs;
 use crate::console::{one_line, shown};
 use crate::error::Failure;
 use crate::job::{Report, Seen};
 use crate::output::files::{OutputFiles, write_whole};
-use crate::output::overlay::{Panel, Picture};
 
 pub(crate) struct Overlay {
     threshold: f32,
@@ -33,10 +34,9 @@ impl Report for Overlay {
             format!("RadZero {}, model {} ({hash})", env!("CARGO_PKG_VERSION"), one_line(&seen.model.manifest().name)),
             NOTICE.to_owned(),
         ];
-        let mut picture = Picture::new(&seen.radiograph.to_rgb_image(), seen.comparisons.len(), self.threshold, notes)?;
+        let mut picture = Picture::new(seen.radiograph.levels(), seen.comparisons.len(), self.threshold, notes)?;
         for comparison in seen.comparisons {
-            let map = comparison.map();
-            let peak = map.peak();
+            let peak = comparison.peak();
             let caption = format!(
                 "probability {:.3}, greatest similarity {:.3} at ({}, {})",
                 comparison.probability(),
@@ -44,12 +44,7 @@ impl Report for Overlay {
                 peak.x,
                 peak.y
             );
-            picture.push(Panel {
-                title: one_line(comparison.prompt()).into_owned(),
-                caption,
-                map: map.values(),
-                peak: Some(peak),
-            })?;
+            picture.push_comparison(comparison, one_line(comparison.prompt()).into_owned(), caption)?;
         }
         let png = picture.png()?;
         let mut text = String::new();

@@ -2,13 +2,14 @@
 
 use std::io::Write as _;
 
+use radzero_render::mask_png;
+
 use super::title;
 use crate::args::SegmentArgs;
 use crate::console::{one_line, shown};
 use crate::error::Failure;
 use crate::job::{Report, Seen};
 use crate::output::files::{OutputFiles, write_whole};
-use crate::output::mask;
 
 pub(crate) struct Segment {
     threshold: f32,
@@ -33,12 +34,12 @@ impl Report for Segment {
         text.push_str(&format!("  area above {:<6}     pixels  prompt\n", self.threshold));
         for (index, comparison) in seen.comparisons.iter().enumerate() {
             let mask = comparison.mask(self.threshold)?;
-            let area = mask::area(&mask);
+            let area = mask.iter().filter(|&&inside| inside).count();
             let share = 100.0 * area as f64 / mask.len() as f64;
             let prompt = one_line(comparison.prompt());
             text.push_str(&format!("  {share:>15.2} %  {area:>9}  {prompt}"));
             if let Some(path) = paths.get(index) {
-                let png = mask::png(&mask)?;
+                let png = mask_png(mask.view())?;
                 write_whole(path, |mut file| file.write_all(&png))?;
                 text.push_str(&format!("  ->  {}", shown(path)));
             }

@@ -17,7 +17,12 @@ pub(crate) fn run(args: &VerifyArgs) -> Result<Outcome, Failure> {
     match check(args) {
         Ok(()) => Ok(Outcome::Done),
         // What is wrong with the model is this command's result; what kept it from looking is not.
-        Err(Failure::Library(error)) if matches!(error.kind(), ErrorKind::Model | ErrorKind::Inference) => {
+        Err(Failure::Library(error))
+            if matches!(
+                error.kind(),
+                ErrorKind::Model | ErrorKind::ModelVersion | ErrorKind::SelfTest | ErrorKind::Inference
+            ) =>
+        {
             let message = Failure::Library(error).message();
             print_last(&format!("failed     {}\n", lines(&message).replace('\n', "\n         ")))?;
             Ok(Outcome::SomeFailed)
@@ -60,20 +65,20 @@ fn check(args: &VerifyArgs) -> Result<(), Failure> {
         "contract   inputs and outputs of both graphs as in the manifest\n\
          placement  image graph on {}; text graph on {}\n\
          kernels    {}\n",
-        model.image_placement(),
-        model.text_placement(),
+        job::placement(model.image_placement()),
+        job::placement(model.text_placement()),
         model.kernels().unwrap_or("none of its own")
     ))?;
 
     let report = model.self_test()?;
     print_last(&format!(
         "self-test  greatest difference {:.1e} in tokens, {:.1e} in embeddings; {:.1e} allowed\n\
-         good       model hash {}, device {}, {}\n",
+         good       model hash {}, device {}, ONNX Runtime {}\n",
         report.tokens,
         report.embeddings,
         report.tolerance,
         directory.hash(),
         model.device(),
-        job::runtime(model.runtime())
+        model.runtime().version()
     ))
 }

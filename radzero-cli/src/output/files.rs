@@ -15,8 +15,8 @@ use crate::interrupt;
 #[derive(Debug)]
 pub(crate) struct OutputFiles {
     directory: PathBuf,
-    /// What follows the stem, one entry a file, with the prompt it belongs to.
-    endings: Vec<(String, Option<String>)>,
+    /// What follows the stem, one entry a file, with the number of the prompt it belongs to, from 1.
+    endings: Vec<(String, Option<usize>)>,
 }
 
 impl OutputFiles {
@@ -27,8 +27,8 @@ impl OutputFiles {
 
     /// One file an image and prompt, `directory/STEM_SLUG` + `extension`.
     pub(crate) fn per_prompt(directory: &Path, prompts: &[String], extension: &str) -> Self {
-        let ending = |prompt: &String| (format!("_{}{extension}", slug(prompt)), Some(prompt.clone()));
-        Self { directory: directory.to_owned(), endings: prompts.iter().map(ending).collect() }
+        let ending = |(number, prompt): (usize, &String)| (format!("_{}{extension}", slug(prompt)), Some(number));
+        Self { directory: directory.to_owned(), endings: (1..).zip(prompts).map(ending).collect() }
     }
 
     /// The directory that the files are written to.
@@ -55,7 +55,7 @@ impl OutputFiles {
         for image in images {
             for (path, (_, prompt)) in self.paths(image)?.into_iter().zip(&self.endings) {
                 let writer = match prompt {
-                    Some(prompt) => format!("{} with prompt {prompt:?}", shown(image)),
+                    Some(number) => format!("{} with prompt {number}", shown(image)),
                     None => shown(image),
                 };
                 if let Some(first) = writers.insert(key(&path), writer.clone()) {
@@ -150,11 +150,11 @@ mod tests {
     }
 
     #[test]
-    fn prompts_of_one_slug_are_refused_by_both_texts() {
+    fn prompts_of_one_slug_are_refused_by_both_numbers() {
         let prompts = ["There is edema", "There is fibrosis", "there is Edema!"].map(str::to_owned);
         let files = OutputFiles::per_prompt(Path::new("masks"), &prompts, ".png");
         let message = collision(&files, &["x.png"]);
-        for part in ["\"There is edema\"", "\"there is Edema!\"", "x_there-is-edema.png"] {
+        for part in ["x.png with prompt 1 ", "x.png with prompt 3 ", "x_there-is-edema.png"] {
             assert!(message.contains(part), "{message}");
         }
     }

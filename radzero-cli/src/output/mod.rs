@@ -2,8 +2,6 @@
 
 pub(crate) mod files;
 pub(crate) mod json;
-pub(crate) mod mask;
 pub(crate) mod npy;
-pub(crate) mod overlay;
 pub(crate) mod slug;
 pub(crate) mod table;

@@ -8,12 +8,13 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::Scope;
 
 use ndarray::Array3;
+use radzero_score::EncodedImage;
 
+use super::RadZero;
 use super::ordered::Ordered;
-use super::{EncodedImage, RadZero};
-use crate::error::{Error, ErrorKind, Result};
 use crate::radiograph::Radiograph;
 use crate::runtime::Cancellation;
+use radzero_format::{Error, ErrorKind, Result};
 
 /// Threads that read and decode, at most: more than the encoder keeps up with.
 const WORKERS: usize = 4;
@@ -97,9 +98,9 @@ impl RadZero {
         let batch = if self.device.is_gpu() { GPU_BATCH } else { 1 };
         let workers = rayon::current_num_threads().min(WORKERS);
         let prepared = Ordered::start(scope, sources.into_iter(), workers, workers + batch, move |source| {
-            let result = read(&source).map(|radiograph| {
-                let pixels = self.pixels(&radiograph);
-                (radiograph, pixels)
+            let result = read(&source).and_then(|radiograph| {
+                let pixels = self.pixels(&radiograph)?;
+                Ok((radiograph, pixels))
             });
             Prepared { source, result }
         });
@@ -151,7 +152,7 @@ impl RadZero {
                 let result = radiograph.and_then(|radiograph| {
                     let tokens = match &mut tokens {
                         Ok(tokens) => tokens.next(),
-                        Err(error) => return Err(error.again()),
+                        Err(error) => return Err(error.clone()),
                     };
                     let tokens =
                         tokens.ok_or_else(|| Error::new(ErrorKind::Inference, "the image graph returned no image"))?;

@@ -3,23 +3,67 @@
 use std::fmt;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
-use lru::LruCache;
-use ort::session::builder::SessionBuilder;
+use radzero_format::Result;
+use radzero_format::manifest::{Manifest, ModelDirectory, Precision};
+use radzero_format::record::{ModelRecord, TextRecord};
 use radzero_kernels::Kernels;
+use radzero_score::Scorer;
 
-use super::{PROMPT_CACHE, RadZero};
-use crate::error::Result;
-use crate::manifest::{ModelDirectory, sha256_bytes};
+use super::prompts::PromptCache;
+use super::{ImageEncoder, RadZero, TextEncoder};
 use crate::prompt::Tokenizer;
-use crate::runtime::{Device, ImageSession, Runtime, SessionOptions, TextSession};
+use crate::runtime::{Device, ImageSession, Runtime, SessionOptions, TextSession, check_device};
 
-/// Choices for [`RadZero::builder`]; the defaults are the CPU, all cores, and the runtime that [`Runtime::discover`] finds.
+/// Prompt embeddings kept by default (3 KiB each at full size).
+const PROMPT_CACHE: usize = 4096;
+
+/// Which of a model's two encoders are opened.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Encoders {
+    /// Both.
+    #[default]
+    Both,
+    /// That of images alone, to store what it gives. The text graph's files need not be there.
+    Image,
+    /// That of sentences alone, to compare them with stored images. The image graph's files need not be there, and its precision
+    /// does not matter: the text graph is of 32 bits in every model.
+    Text,
+}
+
+impl Encoders {
+    fn image(self) -> bool {
+        self != Self::Text
+    }
+
+    fn text(self) -> bool {
+        self != Self::Image
+    }
+
+    /// Whether a file of the model directory is needed for them. The self-test is a file of its own.
+    fn need(self, file: &str, manifest: &Manifest) -> bool {
+        let of_graph = |graph: &str| file == graph || file.strip_suffix(".data") == Some(graph);
+        let other = [
+            (of_graph(&manifest.image_encoder.file), self.image()),
+            (of_graph(&manifest.text_encoder.file) || file == TOKENIZER, self.text()),
+        ];
+        other.into_iter().all(|(is_of, opened)| !is_of || opened)
+    }
+}
+
+/// The tokenizer's file.
+const TOKENIZER: &str = "tokenizer.json";
+
+/// Choices for [`RadZero::builder`]; the defaults are the CPU, all cores, both encoders, and the runtime that
+/// [`Runtime::discover`] finds.
 #[must_use]
 pub struct RadZeroBuilder {
     path: PathBuf,
     runtime: Option<Runtime>,
+    encoders: Encoders,
+    prompt_cache: usize,
     options: SessionOptions,
 }
 
@@ -29,6 +73,8 @@ impl RadZeroBuilder {
         Self {
             path: path.to_owned(),
             runtime: None,
+            encoders: Encoders::Both,
+            prompt_cache: PROMPT_CACHE,
             options: SessionOptions {
                 device: Device::Cpu,
                 threads,
@@ -36,6 +82,7 @@ impl RadZeroBuilder {
                 engine_cache: None,
                 model_hash: String::new(),
                 library_version: String::new(),
+                max_waiting: None,
                 configure: None,
                 kernels: Kernels::detect(),
             },
@@ -48,10 +95,31 @@ impl RadZeroBuilder {
         self
     }
 
+    /// Opens these encoders alone. What needs the other one is an error,
+    /// [`ErrorKind::EncoderNotOpen`](crate::ErrorKind::EncoderNotOpen).
+    pub fn encoders(mut self, encoders: Encoders) -> Self {
+        self.encoders = encoders;
+        self
+    }
+
     /// Uses this many threads for a run on the CPU; by default one a core. Resampling and maps use rayon's global pool, which a
     /// program sizes with `rayon::ThreadPoolBuilder` before its first use; give both the same number for one budget.
     pub fn threads(mut self, threads: NonZeroUsize) -> Self {
         self.options.threads = threads;
+        self
+    }
+
+    /// Lets at most this many callers wait for each encoder, beside the one that is served; one more gets
+    /// [`ErrorKind::Busy`](crate::ErrorKind::Busy) at once. By default any number wait.
+    pub fn max_waiting(mut self, callers: usize) -> Self {
+        self.options.max_waiting = Some(callers);
+        self
+    }
+
+    /// Keeps the embeddings of this many prompts, least recently used out first; 0 keeps none. 4096 by default, 3 KiB each at
+    /// full size, besides the sentences themselves. [`RadZero::clear_prompt_cache`] forgets them.
+    pub fn prompt_cache(mut self, prompts: usize) -> Self {
+        self.prompt_cache = prompts;
         self
     }
 
@@ -84,9 +152,13 @@ impl RadZeroBuilder {
     }
 
     /// Changes the session options of both graphs last, for what has no method here.
+    #[cfg(feature = "share-ort")]
     pub fn configure_session(
         mut self,
-        configure: impl Fn(SessionBuilder) -> ort::Result<SessionBuilder> + Send + Sync + 'static,
+        configure: impl Fn(ort::session::builder::SessionBuilder) -> ort::Result<ort::session::builder::SessionBuilder>
+        + Send
+        + Sync
+        + 'static,
     ) -> Self {
         self.options.configure = Some(Arc::new(configure));
         self
@@ -95,47 +167,64 @@ impl RadZeroBuilder {
     /// Opens the model.
     ///
     /// # Errors
-    /// [`ErrorKind::Model`](crate::ErrorKind::Model) if the directory is incomplete, damaged or of another version,
+    /// [`ErrorKind::Model`](crate::ErrorKind::Model) if the directory is incomplete or damaged,
+    /// [`ErrorKind::ModelVersion`](crate::ErrorKind::ModelVersion) if it is of another version,
     /// [`ErrorKind::Runtime`](crate::ErrorKind::Runtime) if ONNX Runtime cannot be loaded,
-    /// [`ErrorKind::Provider`](crate::ErrorKind::Provider) if the device cannot run the graphs here; on a GPU, where both graphs are
-    /// run once so that the first image does not wait for the device, [`ErrorKind::Inference`](crate::ErrorKind::Inference) if
-    /// that fails.
+    /// [`ErrorKind::RuntimeInUse`](crate::ErrorKind::RuntimeInUse) if the process uses another,
+    /// [`ErrorKind::Provider`](crate::ErrorKind::Provider) if the device cannot run the graphs here,
+    /// [`ErrorKind::Resources`](crate::ErrorKind::Resources) if a thread or memory is refused; on a GPU, where both graphs are run
+    /// once so that the first image does not wait for the device, [`ErrorKind::Inference`](crate::ErrorKind::Inference) if that
+    /// fails.
     pub fn open(mut self) -> Result<RadZero> {
+        let span = tracing::info_span!("radzero.open", device = %self.options.device);
+        let _entered = span.enter();
         // The directory first: it is quick to check, and does not need the library.
-        let directory = ModelDirectory::open(&self.path)?;
+        let directory = ModelDirectory::read(&self.path)?;
         let manifest = directory.manifest();
-        self.options.device.check(manifest.precision, manifest.target)?;
-        let tokenizer =
-            Tokenizer::open(&directory.file("tokenizer.json"), manifest.text.clone(), manifest.dimensions.vocabulary)?;
+        directory.check_sizes(|file| self.encoders.need(file, manifest))?;
+        let device = self.options.device;
+        let precision = if self.encoders.image() { manifest.precision } else { Precision::Fp32 };
+        check_device(device, precision, manifest.target)?;
+        let tokenizer = if self.encoders.text() {
+            let limits = (manifest.text.clone(), manifest.dimensions.vocabulary);
+            Some(Tokenizer::open(&directory.file(TOKENIZER), limits.0, limits.1)?)
+        } else {
+            None
+        };
         let runtime = self.runtime.map_or_else(Runtime::discover, Ok)?;
         self.options.model_hash = directory.hash().to_string();
-        // A host's environment does not tell its version, but from which source the library was built.
-        self.options.library_version =
-            runtime.version().map_or_else(|| sha256_bytes(ort::info().as_bytes()).to_string(), str::to_owned);
-        let device = self.options.device;
+        self.options.library_version = runtime.version().to_owned();
         if device != Device::Cpu {
             self.options.kernels = None;
         }
-        let image = ImageSession::open(&runtime, &directory, &self.options)?;
-        self.options.device = device.for_text();
-        let text = TextSession::open(&runtime, &directory, &self.options)?;
-        let prompts = Mutex::new(LruCache::new(PROMPT_CACHE));
-        let own = image.placement().has_own_operators() || text.placement().has_own_operators();
-        let kernels = self.options.kernels.filter(|_| own);
-        let model = RadZero {
-            directory,
-            device,
-            threads: self.options.threads,
-            kernels,
-            runtime,
-            image,
-            text,
-            tokenizer,
-            prompts,
+        let record = ModelRecord::new(manifest, directory.hash().clone());
+        let image = if self.encoders.image() {
+            Some(ImageEncoder { session: ImageSession::open(&runtime, &directory, &self.options)? })
+        } else {
+            None
         };
+        self.options.device = device.for_text();
+        let text = match tokenizer {
+            Some(tokenizer) => {
+                let session = TextSession::open(&runtime, &directory, &self.options)?;
+                let record = Arc::new(TextRecord::new(record.clone(), session.record().clone()));
+                Some(TextEncoder { session, tokenizer, record, cache: PromptCache::new(self.prompt_cache) })
+            }
+            None => None,
+        };
+        let scorer = Scorer::from(&directory);
+        let model = RadZero { directory, record, device, threads: self.options.threads, runtime, image, text, scorer };
         if device.is_gpu() {
             model.warm_up()?;
         }
+        tracing::info!(
+            model = %model.directory.hash(),
+            onnxruntime = model.runtime.version(),
+            kernels = model.kernels(),
+            image_provider = model.image_encoder().map(|encoder| encoder.provider.as_str()),
+            text_provider = model.text_encoder().map(|encoder| encoder.provider.as_str()),
+            "model opened"
+        );
         Ok(model)
     }
 }
@@ -145,6 +234,7 @@ impl fmt::Debug for RadZeroBuilder {
         f.debug_struct("RadZeroBuilder")
             .field("path", &self.path)
             .field("runtime", &self.runtime)
+            .field("encoders", &self.encoders)
             .field("device", &self.options.device)
             .field("threads", &self.options.threads)
             .finish_non_exhaustive()

@@ -4,36 +4,29 @@
 
 mod archive;
 mod builder;
-mod encoded;
 mod ordered;
+mod prompts;
 mod self_test;
 
 use std::fmt;
 use std::num::NonZeroUsize;
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
-use lru::LruCache;
 use ndarray::{Array2, Array3, ArrayView, Axis, Dimension};
-use radzero_kernels::Kernels;
+use radzero_format::manifest::{Manifest, ModelDirectory};
+use radzero_format::record::{EncoderRecord, ImageRecord, ModelRecord, TextRecord};
+use radzero_format::{Error, ErrorKind, Result};
+use radzero_score::{Comparison, EncodedImage, EncodedPrompt, Scorer};
 
 pub use self::archive::{ArchiveImage, EncodedArchive};
-pub use self::builder::RadZeroBuilder;
-pub use self::encoded::{Comparison, EncodedImage, EncodedPrompt, Provenance};
+pub use self::builder::{Encoders, RadZeroBuilder};
+use self::prompts::PromptCache;
 pub use self::self_test::SelfTestReport;
-use crate::error::{Error, ErrorKind, Result};
-use crate::manifest::{Manifest, ModelDirectory};
-use crate::pixels::Geometry;
+use crate::pixels::to_model;
 use crate::prompt::Tokenizer;
 use crate::radiograph::Radiograph;
 use crate::runtime::{Cancellation, Device, ImageSession, Placement, Runtime, TextSession};
-use crate::similarity::vl_cabs;
-
-/// Prompts encoded in one run: enough to use the cores, few enough to bound memory.
-const PROMPT_BATCH: usize = 32;
-
-/// Prompt embeddings kept, least recently used out first (3 KiB each at full size).
-const PROMPT_CACHE: NonZeroUsize = NonZeroUsize::new(4096).unwrap();
 
 /// An opened model. `Send + Sync`; every call takes `&self`, concurrent calls queue for the encoders.
 ///
@@ -53,14 +46,27 @@ const PROMPT_CACHE: NonZeroUsize = NonZeroUsize::new(4096).unwrap();
 /// ```
 pub struct RadZero {
     directory: ModelDirectory,
+    record: ModelRecord,
     device: Device,
     threads: NonZeroUsize,
-    kernels: Option<Kernels>,
     runtime: Runtime,
-    image: ImageSession,
-    text: TextSession,
+    image: Option<ImageEncoder>,
+    text: Option<TextEncoder>,
+    scorer: Scorer,
+}
+
+/// What encodes images.
+struct ImageEncoder {
+    session: ImageSession,
+}
+
+/// What encodes sentences.
+struct TextEncoder {
+    session: TextSession,
     tokenizer: Tokenizer,
-    prompts: Mutex<LruCache<String, EncodedPrompt>>,
+    /// Of every embedding.
+    record: Arc<TextRecord>,
+    cache: PromptCache,
 }
 
 impl RadZero {
@@ -95,12 +101,6 @@ impl RadZero {
         self.device
     }
 
-    /// The device that runs the text graph: [`Device::for_text`] of [`RadZero::device`].
-    #[must_use]
-    pub fn text_device(&self) -> Device {
-        self.text.device()
-    }
-
     /// Threads for a run on the CPU: those of [`RadZeroBuilder::threads`].
     #[must_use]
     pub fn threads(&self) -> NonZeroUsize {
@@ -113,44 +113,89 @@ impl RadZero {
         &self.runtime
     }
 
+    /// The model as results record it.
+    #[must_use]
+    pub fn record(&self) -> &ModelRecord {
+        &self.record
+    }
+
+    /// What runs the image graph, as the session reports it; `None` where that encoder was not opened.
+    #[must_use]
+    pub fn image_encoder(&self) -> Option<&EncoderRecord> {
+        self.image.as_ref().map(|image| image.session.record())
+    }
+
+    /// What runs the text graph, as the session reports it; `None` where that encoder was not opened. Its device is
+    /// [`Device::for_text`] of the model's.
+    #[must_use]
+    pub fn text_encoder(&self) -> Option<&EncoderRecord> {
+        self.text.as_ref().map(|text| text.session.record())
+    }
+
     /// The instruction set of the project's own kernels that run layers of both graphs and the image graph's attention
     /// (`avx512`, `avx2`, `neon`); `None` where ONNX Runtime's run all of them: on devices other than the CPU, on other processors,
     /// and for graphs without [operators](crate::operators) of the project's own. Which of these run, and how many, is in
     /// [`image_placement`](Self::image_placement): what a processor has no kernels for (8 bits without AVX-512) runs as its definition.
     #[must_use]
-    pub fn kernels(&self) -> Option<&'static str> {
-        self.kernels.map(Kernels::name)
+    pub fn kernels(&self) -> Option<&str> {
+        self.image_encoder()
+            .and_then(|encoder| encoder.kernels.as_deref())
+            .or_else(|| self.text_encoder().and_then(|encoder| encoder.kernels.as_deref()))
     }
 
-    /// Which execution provider runs the image graph's nodes, as the session reports it.
+    /// Which execution provider runs the image graph's nodes, operator by operator; `None` where that encoder was not opened.
     #[must_use]
-    pub fn image_placement(&self) -> &Placement {
-        self.image.placement()
+    pub fn image_placement(&self) -> Option<&Placement> {
+        self.image.as_ref().map(|image| image.session.placement())
     }
 
-    /// Which execution provider runs the text graph's nodes, as the session reports it.
+    /// Which execution provider runs the text graph's nodes, operator by operator; `None` where that encoder was not opened.
     #[must_use]
-    pub fn text_placement(&self) -> &Placement {
-        self.text.placement()
+    pub fn text_placement(&self) -> Option<&Placement> {
+        self.text.as_ref().map(|text| text.session.placement())
+    }
+
+    /// Compares encodings as this model does, without it: for another thread or process that only compares.
+    #[must_use]
+    pub fn scorer(&self) -> &Scorer {
+        &self.scorer
+    }
+
+    fn image(&self) -> Result<&ImageEncoder> {
+        let image = self.image.as_ref().ok_or_else(|| not_open("image"))?;
+        image.session.check_process()?;
+        Ok(image)
+    }
+
+    fn text(&self) -> Result<&TextEncoder> {
+        let text = self.text.as_ref().ok_or_else(|| not_open("text"))?;
+        text.session.check_process()?;
+        Ok(text)
     }
 
     /// The radiograph as the model sees it: \[3, S, S\], 8-bit red, green, blue.
-    #[must_use]
-    pub fn pixels(&self, radiograph: &Radiograph) -> Array3<u8> {
-        self.geometry(radiograph).to_model(radiograph, self.manifest().preprocessing.resample)
+    ///
+    /// # Errors
+    /// As [`to_model`].
+    pub fn pixels(&self, radiograph: &Radiograph) -> Result<Array3<u8>> {
+        let manifest = self.manifest();
+        let preprocessing = &manifest.preprocessing;
+        to_model(radiograph, preprocessing.geometry, manifest.dimensions.image_size, preprocessing.resample)
     }
 
     /// Token ids of a prompt, special tokens included.
     ///
     /// # Errors
-    /// [`ErrorKind::Prompt`] if it is empty or has more than `manifest().text.max_tokens` tokens.
+    /// [`ErrorKind::EmptyPrompt`]; [`ErrorKind::PromptTooLong`] if it has more than `manifest().text.max_tokens` tokens;
+    /// [`ErrorKind::EncoderNotOpen`].
     pub fn tokenize(&self, prompt: &str) -> Result<Vec<u32>> {
-        self.tokenizer.encode(prompt)
+        self.text()?.tokenizer.encode(prompt)
     }
 
     /// Encodes a radiograph once, to be compared with any number of prompts.
     ///
     /// # Errors
+    /// [`ErrorKind::EncoderNotOpen`], [`ErrorKind::Busy`], [`ErrorKind::Forked`], [`ErrorKind::Resources`];
     /// [`ErrorKind::Inference`] if the graph fails.
     pub fn encode_image(&self, radiograph: &Radiograph) -> Result<EncodedImage> {
         let mut encoded = self.encode_images(std::slice::from_ref(radiograph))?;
@@ -162,7 +207,7 @@ impl RadZero {
     /// The batch is as large as the slice: memory grows with it, by about 60 MB an image at full size.
     ///
     /// # Errors
-    /// [`ErrorKind::Inference`] if the graph fails.
+    /// As [`encode_image`](Self::encode_image).
     pub fn encode_images(&self, radiographs: &[Radiograph]) -> Result<Vec<EncodedImage>> {
         self.encode_images_until(radiographs, &Cancellation::new())
     }
@@ -179,7 +224,10 @@ impl RadZero {
         if radiographs.is_empty() {
             return Ok(Vec::new());
         }
-        let pixels: Vec<Array3<u8>> = radiographs.iter().map(|radiograph| self.pixels(radiograph)).collect();
+        self.image()?;
+        let span = tracing::debug_span!("radzero.encode_images", images = radiographs.len());
+        let _entered = span.enter();
+        let pixels = radiographs.iter().map(|radiograph| self.pixels(radiograph)).collect::<Result<Vec<_>>>()?;
         let tokens = self.run_images(&pixels, cancellation)?;
         radiographs.iter().zip(tokens).map(|(one, tokens)| self.encoded(one, tokens)).collect()
     }
@@ -188,19 +236,29 @@ impl RadZero {
         if !all_finite(tokens.view()) {
             return Err(not_finite("the image graph returned values"));
         }
-        Ok(EncodedImage::new(tokens, self.geometry(radiograph), self.provenance(radiograph)))
+        let encoder = self.image()?.session.record().clone();
+        let size = (radiograph.width(), radiograph.height());
+        let record = ImageRecord::new(
+            self.record.clone(),
+            self.manifest().dimensions.image_size,
+            size,
+            radiograph.reading().clone(),
+            encoder,
+        );
+        EncodedImage::new(tokens, record)
     }
 
     /// Pixels \[3, S, S\] of a batch to tokens \[1 + N, D\] of each, which may not be finite.
     fn run_images(&self, pixels: &[Array3<u8>], cancellation: &Cancellation) -> Result<Vec<Array2<f32>>> {
+        let session = &self.image()?.session;
         let tokens = match pixels {
             // One image is handed over as it lies, and its tokens are kept as they came.
-            [one] => self.image.run(one.view().insert_axis(Axis(0)), cancellation)?,
+            [one] => session.run(one.view().insert_axis(Axis(0)), cancellation)?,
             several => {
                 let views: Vec<_> = several.iter().map(|pixels| pixels.view()).collect();
                 let batch = ndarray::stack(Axis(0), &views)
                     .map_err(|error| Error::new(ErrorKind::Argument, "pixels of different sizes").with_source(error))?;
-                self.image.run(batch.view(), cancellation)?
+                session.run(batch.view(), cancellation)?
             }
         };
         let dimensions = &self.manifest().dimensions;
@@ -216,8 +274,9 @@ impl RadZero {
 
     /// Token ids of prompts to embeddings \[prompts, D\], which may not be finite.
     fn run_prompts(&self, ids: &[&[u32]]) -> Result<Array2<f32>> {
-        let batch = self.tokenizer.batch(ids);
-        let embeddings = self.text.run(batch.ids.view(), batch.mask.view())?;
+        let text = self.text()?;
+        let batch = text.tokenizer.batch(ids);
+        let embeddings = text.session.run(batch.ids.view(), batch.mask.view())?;
         let expected = [ids.len(), self.manifest().dimensions.hidden];
         if embeddings.shape() != expected {
             return Err(wrong_output("embeddings", &expected, embeddings.shape()));
@@ -227,94 +286,24 @@ impl RadZero {
 
     /// Runs both graphs once: a device prepares what it needs at its first run.
     fn warm_up(&self) -> Result<()> {
-        let size = self.manifest().dimensions.image_size;
-        self.run_images(&[Array3::zeros((3, size, size))], &Cancellation::new())?;
-        self.run_prompts(&[&self.tokenizer.encode("There is fibrosis")?])?;
+        if self.image.is_some() {
+            let size = self.manifest().dimensions.image_size;
+            self.run_images(&[Array3::zeros((3, size, size))], &Cancellation::new())?;
+        }
+        if let Some(text) = &self.text {
+            self.run_prompts(&[&text.tokenizer.encode("There is fibrosis")?])?;
+        }
         Ok(())
-    }
-
-    /// Encodes prompts; those encoded before come from a cache of the last 4096. The results stand in the order of the
-    /// prompts.
-    ///
-    /// # Errors
-    /// [`ErrorKind::Prompt`] if one is empty or too long, counted from 1 among several; [`ErrorKind::Inference`] if the graph
-    /// fails.
-    pub fn encode_prompts<S: AsRef<str>>(&self, prompts: &[S]) -> Result<Vec<EncodedPrompt>> {
-        let mut found: Vec<Option<EncodedPrompt>> = {
-            let mut cache = self.prompts.lock().unwrap_or_else(PoisonError::into_inner);
-            prompts.iter().map(|prompt| cache.get(prompt.as_ref()).cloned()).collect()
-        };
-        let mut missing = Vec::new();
-        for (index, prompt) in prompts.iter().enumerate().filter(|(index, _)| found[*index].is_none()) {
-            let ids = self.tokenizer.encode(prompt.as_ref()).map_err(|error| match prompts.len() {
-                1 => error,
-                count => {
-                    Error::new(error.kind(), format!("prompt {} of {count}: {error}", index + 1)).with_source(error)
-                }
-            })?;
-            missing.push((index, ids));
-        }
-        // Prompts of similar length together: less filling.
-        missing.sort_by_key(|(index, ids)| (ids.len(), *index));
-        for chunk in missing.chunks(PROMPT_BATCH) {
-            let ids: Vec<&[u32]> = chunk.iter().map(|(_, ids)| ids.as_slice()).collect();
-            let embeddings = self.run_prompts(&ids)?;
-            // Before they are cached: a later call must not find what this one refuses.
-            for ((index, _), embedding) in chunk.iter().zip(embeddings.outer_iter()) {
-                if !all_finite(embedding) {
-                    let prompt = prompts[*index].as_ref();
-                    return Err(not_finite(&format!("the text graph returned values for {prompt:?}")));
-                }
-            }
-            let mut cache = self.prompts.lock().unwrap_or_else(PoisonError::into_inner);
-            for ((index, _), embedding) in chunk.iter().zip(embeddings.outer_iter()) {
-                let text = prompts[*index].as_ref();
-                let encoded = EncodedPrompt::new(text, embedding.to_owned(), self.directory.hash().clone());
-                cache.put(text.to_owned(), encoded.clone());
-                found[*index] = Some(encoded);
-            }
-        }
-        Ok(found.into_iter().flatten().collect())
     }
 
     /// Compares an encoded image with encoded prompts: one [`Comparison`] a prompt, in their order.
     ///
     /// # Errors
-    /// [`ErrorKind::Argument`] if the image or a prompt was encoded by another model, [`ErrorKind::Inference`] if a score or
-    /// logit is not finite.
+    /// As [`Scorer::compare`].
     pub fn compare(&self, image: &EncodedImage, prompts: &[EncodedPrompt]) -> Result<Vec<Comparison>> {
-        let own = self.directory.hash();
-        for other in
-            std::iter::once(&image.provenance().model_hash).chain(prompts.iter().map(EncodedPrompt::model_hash))
-        {
-            if other != own {
-                return Err(Error::new(
-                    ErrorKind::Argument,
-                    format!("encoded by model {own} expected, by {other} found"),
-                ));
-            }
-        }
-        if prompts.is_empty() {
-            return Ok(Vec::new());
-        }
-        let rows: Vec<_> = prompts.iter().map(|prompt| prompt.embedding()).collect();
-        let embeddings = ndarray::stack(Axis(0), &rows)
-            .map_err(|error| Error::new(ErrorKind::Argument, "embeddings of different lengths").with_source(error))?;
-        let scores = vl_cabs(image.tokens(), embeddings.view(), &self.manifest().similarity)?;
-        if !all_finite(scores.logits.view()) || !all_finite(scores.patches.view()) {
-            return Err(not_finite("the comparison gave scores or logits"));
-        }
-        let grid = self.manifest().dimensions.grid;
-        prompts
-            .iter()
-            .zip(scores.patches.outer_iter().zip(scores.logits))
-            .map(|(prompt, (patches, logit))| {
-                let patches = patches.to_owned().into_shape_with_order((grid, grid)).map_err(|error| {
-                    Error::new(ErrorKind::Argument, "tokens do not fill the patch grid").with_source(error)
-                })?;
-                Ok(Comparison::new(prompt.clone(), logit, patches, image))
-            })
-            .collect()
+        let span = tracing::debug_span!("radzero.compare", prompts = prompts.len());
+        let _entered = span.enter();
+        self.scorer.compare(image, prompts)
     }
 
     /// All stages for one radiograph: [`encode_image`](Self::encode_image), [`encode_prompts`](Self::encode_prompts),
@@ -327,32 +316,13 @@ impl RadZero {
         let prompts = self.encode_prompts(prompts)?;
         self.compare(&self.encode_image(radiograph)?, &prompts)
     }
+}
 
-    fn geometry(&self, radiograph: &Radiograph) -> Geometry {
-        let manifest = self.manifest();
-        let (kind, size) = (manifest.preprocessing.geometry, manifest.dimensions.image_size);
-        Geometry::of(kind, size, radiograph)
-    }
-
-    fn provenance(&self, radiograph: &Radiograph) -> Arc<Provenance> {
-        let manifest = self.manifest();
-        Arc::new(Provenance {
-            model_name: manifest.name.clone(),
-            model_hash: self.directory.hash().clone(),
-            device: self.device,
-            image_placement: self.image.placement().clone(),
-            text_placement: self.text.placement().clone(),
-            kernels: self.kernels(),
-            precision: manifest.precision,
-            origin: radiograph.origin(),
-            transfer_syntax: radiograph.transfer_syntax(),
-            policy: radiograph.policy(),
-            intensity: radiograph.intensity(),
-            warnings: radiograph.warnings().to_vec(),
-            geometry: manifest.preprocessing.geometry,
-            resample: manifest.preprocessing.resample,
-        })
-    }
+fn not_open(encoder: &str) -> Error {
+    Error::new(
+        ErrorKind::EncoderNotOpen,
+        format!("the {encoder} encoder is needed, and the model was opened without it"),
+    )
 }
 
 fn wrong_output(name: &str, expected: &[usize], found: &[usize]) -> Error {
@@ -372,8 +342,8 @@ impl fmt::Debug for RadZero {
         f.debug_struct("RadZero")
             .field("directory", &self.directory.path())
             .field("device", &self.device)
-            .field("image", &self.image)
-            .field("text", &self.text)
+            .field("image", &self.image_encoder())
+            .field("text", &self.text_encoder())
             .finish_non_exhaustive()
     }
 }

@@ -4,9 +4,9 @@ use ndarray::{Array2, Axis};
 use safetensors::{Dtype, SafeTensors};
 
 use super::RadZero;
-use crate::error::{Error, ErrorKind, Result};
-use crate::manifest::self_test_pixels;
 use crate::runtime::Cancellation;
+use radzero_format::manifest::{ModelDirectory, self_test_pixels};
+use radzero_format::{Error, ErrorKind, Result};
 
 /// The outcome of [`RadZero::self_test`].
 #[derive(Debug, Clone, PartialEq)]
@@ -25,8 +25,8 @@ impl RadZero {
     /// the checkpoint's own tensors by other code.
     ///
     /// # Errors
-    /// [`ErrorKind::Model`] if the stored values cannot be read, [`ErrorKind::Inference`] if a difference is above the
-    /// manifest's tolerance or not a number.
+    /// [`ErrorKind::Model`] if the stored values cannot be read, [`ErrorKind::SelfTest`] if a difference is above the
+    /// manifest's tolerance or not a number, [`ErrorKind::EncoderNotOpen`] unless both encoders are open.
     pub fn self_test(&self) -> Result<SelfTestReport> {
         let test = &self.manifest().self_test;
         let stored = Stored::read(&self.directory, &test.file)?;
@@ -41,7 +41,8 @@ impl RadZero {
         let tokens = self.run_images(&[pixels], &Cancellation::new())?;
         let found = tokens[0].select(Axis(0), &stored.indices);
         // Without the cache, in which the answers may lie already.
-        let ids = test.prompts.iter().map(|prompt| self.tokenizer.encode(prompt)).collect::<Result<Vec<_>>>()?;
+        let tokenizer = &self.text()?.tokenizer;
+        let ids = test.prompts.iter().map(|prompt| tokenizer.encode(prompt)).collect::<Result<Vec<_>>>()?;
         let embeddings = self.run_prompts(&ids.iter().map(Vec::as_slice).collect::<Vec<_>>())?;
         let report = SelfTestReport {
             tokens: largest(&found, &stored.tokens),
@@ -53,7 +54,7 @@ impl RadZero {
             return Ok(report);
         }
         Err(Error::new(
-            ErrorKind::Inference,
+            ErrorKind::SelfTest,
             format!(
                 "the self-test failed: differences of at most {} expected, {} in tokens and {} in embeddings found",
                 report.tolerance, report.tokens, report.embeddings
@@ -80,7 +81,7 @@ struct Stored {
 }
 
 impl Stored {
-    fn read(directory: &crate::manifest::ModelDirectory, file: &str) -> Result<Self> {
+    fn read(directory: &ModelDirectory, file: &str) -> Result<Self> {
         let path = directory.file(file);
         let bytes = std::fs::read(&path).map_err(|source| Error::io(&path, "read", source))?;
         let malformed =

@@ -1,7 +1,9 @@
-//! From a radiograph to the pixels that the image graph takes, and from the patch grid back to the radiograph.
+//! From a radiograph to the pixels that the image graph takes. [`Geometry`] owns the mapping, in both directions.
 
-mod geometry;
+mod fit;
 mod resample;
 
-pub use self::geometry::Geometry;
+pub use radzero_score::{Fit, Geometry, GridArea};
+
+pub use self::fit::to_model;
 pub use self::resample::resample;

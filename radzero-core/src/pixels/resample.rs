@@ -8,9 +8,8 @@
 //! That is Pillow up to version 12; RadZero was evaluated with 10.2. Version 13 filters columns first where the width grows
 //! and the height shrinks, which gives up to 16 other levels on such images.
 
-use std::ops::Range;
-
 use ndarray::{Array2, ArrayView2, Axis, Zip};
+use radzero_score::Fit;
 
 /// Fractional bits of a coefficient: 32 less 8 for the sample and 2 for overshoot.
 const FRACTION: u32 = 22;
@@ -30,39 +29,23 @@ struct Taps {
 /// an empty plane gives an empty result.
 #[must_use]
 pub fn resample(plane: ArrayView2<'_, u8>, height: usize, width: usize) -> Array2<u8> {
-    resample_lines(plane, &Line::whole(plane.nrows(), height), &Line::whole(plane.ncols(), width))
+    resample_lines(plane, &Fit::whole(plane.nrows(), height), &Fit::whole(plane.ncols(), width))
 }
 
-/// How one axis is resized: `before` black samples, the image, black samples up to `padded` in all become `output` samples, of
-/// which those of `window` are wanted.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Line {
-    pub(super) before: usize,
-    pub(super) padded: usize,
-    pub(super) output: usize,
-    pub(super) window: Range<usize>,
-}
-
-impl Line {
-    pub(super) fn whole(input: usize, output: usize) -> Self {
-        Self { before: 0, padded: input, output, window: 0..output }
-    }
-
-    fn is_identity(&self, input: usize) -> bool {
-        *self == Self::whole(input, input)
-    }
+fn is_identity(line: &Fit, input: usize) -> bool {
+    *line == Fit::whole(input, input)
 }
 
 /// As [`resample`], each axis as its line says.
-pub(super) fn resample_lines(plane: ArrayView2<'_, u8>, rows: &Line, columns: &Line) -> Array2<u8> {
+pub(super) fn resample_lines(plane: ArrayView2<'_, u8>, rows: &Fit, columns: &Fit) -> Array2<u8> {
     if plane.is_empty() || rows.window.is_empty() || columns.window.is_empty() {
         return Array2::zeros((0, 0));
     }
     let plane = plane.as_standard_layout();
     let (height, width) = plane.dim();
     let narrowed =
-        if columns.is_identity(width) { plane } else { filter_rows(plane.view(), &taps(width, columns)).into() };
-    if rows.is_identity(height) { narrowed.into_owned() } else { filter_columns(narrowed.view(), &taps(height, rows)) }
+        if is_identity(columns, width) { plane } else { filter_rows(plane.view(), &taps(width, columns)).into() };
+    if is_identity(rows, height) { narrowed.into_owned() } else { filter_columns(narrowed.view(), &taps(height, rows)) }
 }
 
 /// The cubic convolution kernel with a = -0.5 (Keys 1981).
@@ -79,7 +62,7 @@ fn cubic(x: f64) -> f64 {
 }
 
 /// Weights for each wanted sample of a line of `input` samples. Weights of black samples are left out: they add nothing.
-fn taps(input: usize, line: &Line) -> Vec<Taps> {
+fn taps(input: usize, line: &Fit) -> Vec<Taps> {
     const SUPPORT: f64 = 2.0;
     let scale = line.padded as f64 / line.output as f64;
     let widening = scale.max(1.0);
@@ -163,7 +146,7 @@ mod tests {
     #[test]
     fn weights_add_up() {
         for (input, output) in [(1, 9), (3, 518), (1955, 518), (518, 518), (2500, 14)] {
-            for tap in taps(input, &Line::whole(input, output)) {
+            for tap in taps(input, &Fit::whole(input, output)) {
                 let sum: i64 = tap.weights.iter().map(|&weight| i64::from(weight)).sum();
                 assert!((sum - (1 << FRACTION)).abs() <= tap.weights.len() as i64, "{input} to {output}: {sum}");
                 assert!(tap.start + tap.weights.len() <= input);

@@ -5,8 +5,8 @@ use std::path::Path;
 
 use ndarray::Array2;
 
-use crate::error::{Error, ErrorKind, Result};
-use crate::manifest::Text;
+use radzero_format::manifest::Text;
+use radzero_format::{Error, ErrorKind, Result};
 
 /// The model's tokenizer, with its limits.
 pub(crate) struct Tokenizer {
@@ -25,7 +25,7 @@ pub(crate) struct Batch {
 impl Tokenizer {
     pub(crate) fn open(path: &Path, limits: Text, vocabulary: usize) -> Result<Self> {
         let mut inner = tokenizers::Tokenizer::from_file(path).map_err(|error| {
-            Error::new(ErrorKind::Model, format!("{} is not a tokenizer: {error}", path.display())).with_source(error)
+            Error::new(ErrorKind::Model, format!("{} is not a tokenizer", path.display())).with_source(error)
         })?;
         // The published file declares fixed padding to 128 and truncation at 128, which the reference overrides.
         inner.with_padding(None);
@@ -37,19 +37,18 @@ impl Tokenizer {
 
     /// Token ids of one prompt, special tokens included.
     pub(crate) fn encode(&self, prompt: &str) -> Result<Vec<u32>> {
-        let encoding = self.inner.encode(prompt, true).map_err(|error| {
-            Error::new(ErrorKind::Prompt, format!("the prompt cannot be tokenised: {error}")).with_source(error)
-        })?;
+        // What the tokenizer says may quote the prompt, and is not passed on.
+        let encoding = self
+            .inner
+            .encode(prompt, true)
+            .map_err(|_| Error::new(ErrorKind::Model, "tokenizer.json cannot tokenise a prompt"))?;
         if encoding.get_special_tokens_mask().iter().all(|&special| special == 1) {
-            return Err(Error::new(
-                ErrorKind::Prompt,
-                format!("a sentence expected, an empty prompt found: {prompt:?}"),
-            ));
+            return Err(Error::new(ErrorKind::EmptyPrompt, "a sentence expected, an empty prompt found"));
         }
         let ids = encoding.get_ids();
         if ids.len() > self.limits.max_tokens {
             return Err(Error::new(
-                ErrorKind::Prompt,
+                ErrorKind::PromptTooLong,
                 format!("a prompt of at most {} tokens expected, {} found", self.limits.max_tokens, ids.len()),
             ));
         }

@@ -2,7 +2,8 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use crate::error::{Error, ErrorKind, Result};
+use super::refusal::{damaged, too_large};
+use radzero_format::Result;
 
 /// Most bytes that reading one picture may hold at once, beside its file: what 16-bit gray of
 /// [`MAX_PIXELS`](super::MAX_PIXELS) takes. Decoders that need more for a pixel are given fewer pixels, so that every file
@@ -25,12 +26,9 @@ pub(super) fn check_bytes(needed: u64) -> Result<()> {
     if needed <= MOST_BYTES {
         return Ok(());
     }
-    Err(Error::new(
-        ErrorKind::Image,
-        format!(
-            "the image is too large: at most {MOST_BYTES} bytes of memory expected for its decoding, {needed} found"
-        ),
-    ))
+    Err(too_large(format!(
+        "the image is too large: at most {MOST_BYTES} bytes of memory expected for its decoding, {needed} found"
+    )))
 }
 
 /// Refuses compressed data that cannot hold the picture it claims, whatever its content.
@@ -41,10 +39,9 @@ pub(super) fn check_length(least: usize, found: usize) -> Result<()> {
     if found >= least {
         return Ok(());
     }
-    Err(Error::new(
-        ErrorKind::Image,
-        format!("the compressed image is cut off: at least {least} bytes expected for its size, {found} found"),
-    ))
+    Err(damaged(format!(
+        "the compressed image is cut off: at least {least} bytes expected for its size, {found} found"
+    )))
 }
 
 /// Runs a step that may panic, in a decoder of another crate or in ours. Nothing it could leave half done is used afterwards.
@@ -52,18 +49,19 @@ pub(super) fn check_length(least: usize, found: usize) -> Result<()> {
 /// # Errors
 /// Its own; `gave_up` after a panic.
 pub(super) fn guarded<T>(gave_up: &str, step: impl FnOnce() -> Result<T>) -> Result<T> {
-    catch_unwind(AssertUnwindSafe(step)).unwrap_or_else(|_| Err(Error::new(ErrorKind::Image, gave_up)))
+    catch_unwind(AssertUnwindSafe(step)).unwrap_or_else(|_| Err(damaged(gave_up)))
 }
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::panic)]
 mod tests {
     use super::*;
+    use radzero_format::ErrorKind;
 
     #[test]
     fn a_panic_becomes_an_error() {
         let error = guarded::<()>("gave up", || panic!("index out of bounds")).unwrap_err();
-        assert_eq!((error.kind(), error.to_string().as_str()), (ErrorKind::Image, "gave up"));
+        assert_eq!((error.kind(), error.to_string().as_str()), (ErrorKind::DamagedImage, "gave up"));
         assert_eq!(guarded("gave up", || Ok(3)).unwrap(), 3);
     }
 

@@ -9,12 +9,9 @@ use zune_jpeg::zune_core::colorspace::ColorSpace;
 
 use super::guard::{MOST_BYTES, check_length, check_memory, guarded};
 use super::options::ReadOptions;
+use super::refusal::{damaged, not_an_image, too_large, unsupported};
 use super::{MAX_SIDE, Origin, Radiograph, Warning, check_size, jpeg, kind, memory};
-use crate::error::{Error, ErrorKind, Result};
-
-fn fail(message: impl Into<String>) -> Error {
-    Error::new(ErrorKind::Image, message)
-}
+use radzero_format::{Error, Result};
 
 pub(super) fn decode(bytes: &[u8], options: &ReadOptions) -> Result<Radiograph> {
     // PNG and JPEG first: their marks are longer than what tells a DICOM data set without a header.
@@ -22,11 +19,11 @@ pub(super) fn decode(bytes: &[u8], options: &ReadOptions) -> Result<Radiograph> 
         Ok(ImageFormat::Png) => (Origin::Png, decode_png),
         Ok(ImageFormat::Jpeg) => (Origin::Jpeg, decode_jpeg),
         _ if kind::is_dicom(bytes) => return decode_dicom(bytes, options),
-        Ok(other) => return Err(fail(format!("PNG, JPEG or DICOM expected, {other:?} found"))),
-        Err(_) if bytes.is_empty() => return Err(fail("PNG, JPEG or DICOM expected, an empty file found")),
-        Err(_) => return Err(fail("PNG, JPEG or DICOM expected, something else found")),
+        Ok(other) => return Err(unsupported(format!("PNG, JPEG or DICOM expected, {other:?} found"))),
+        Err(_) if bytes.is_empty() => return Err(not_an_image("PNG, JPEG or DICOM expected, an empty file found")),
+        Err(_) => return Err(not_an_image("PNG, JPEG or DICOM expected, something else found")),
     };
-    let picture = guarded("the image cannot be read: its decoder gave up", || decoder(bytes))?;
+    let picture = guarded("the image is damaged: its decoder gave up", || decoder(bytes))?;
     let Picture { mut image, orientation } = picture;
     let mut warnings = Vec::new();
     if orientation != Orientation::NoTransforms {
@@ -46,7 +43,7 @@ fn decode_dicom(bytes: &[u8], options: &ReadOptions) -> Result<Radiograph> {
 
 #[cfg(not(feature = "dicom"))]
 fn decode_dicom(_: &[u8], _: &ReadOptions) -> Result<Radiograph> {
-    Err(fail("this is a DICOM file, and radzero-core was built without its feature `dicom`"))
+    Err(unsupported("this is a DICOM file, and radzero-core was built without its feature `dicom`"))
 }
 
 type Decoder = fn(&[u8]) -> Result<Picture>;
@@ -60,18 +57,9 @@ struct Picture {
 const DEFLATED: usize = 1032;
 
 fn decode_png(bytes: &[u8]) -> Result<Picture> {
-    let unreadable = |error: ImageError| {
-        let message = match &error {
-            ImageError::Limits(limit) => {
-                format!("the image is too large: {limit}; at most {MAX_SIDE} pixels a side expected")
-            }
-            other => format!("the image cannot be read: {other}"),
-        };
-        fail(message).with_source(error)
-    };
     let mut limits = Limits::no_limits();
     limits.max_alloc = Some(MOST_BYTES);
-    let mut decoder = PngDecoder::with_limits(Cursor::new(bytes), limits).map_err(unreadable)?;
+    let mut decoder = PngDecoder::with_limits(Cursor::new(bytes), limits).map_err(|error| refused(&error))?;
     let (width, height) = (decoder.dimensions().0 as usize, decoder.dimensions().1 as usize);
     check_size(width, height)?;
     // The samples twice, as turning copies them, and the levels made of them.
@@ -81,7 +69,19 @@ fn decode_png(bytes: &[u8]) -> Result<Picture> {
     // A file has one bit a sample at least.
     check_length(width * height / 8 / DEFLATED, bytes.len())?;
     let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
-    Ok(Picture { image: DynamicImage::from_decoder(decoder).map_err(unreadable)?, orientation })
+    Ok(Picture { image: DynamicImage::from_decoder(decoder).map_err(|error| refused(&error))?, orientation })
+}
+
+/// What the decoder says, without the bytes that it quotes.
+fn refused(error: &ImageError) -> Error {
+    match error {
+        ImageError::Limits(_) => {
+            too_large(format!("the PNG is too large: at most {MAX_SIDE} pixels a side and {MOST_BYTES} bytes expected"))
+        }
+        ImageError::Unsupported(_) => unsupported("PNG of this kind is not supported"),
+        ImageError::IoError(_) => damaged("the PNG is cut off"),
+        _ => damaged("the PNG is damaged: its chunks or their checksums are not valid"),
+    }
 }
 
 fn decode_jpeg(bytes: &[u8]) -> Result<Picture> {
@@ -98,7 +98,7 @@ fn decode_jpeg(bytes: &[u8]) -> Result<Picture> {
         ColorSpace::YCCK => RgbImage::from_raw(columns, rows, cmyk_to_rgb(&samples, ycck_inks)).map(DynamicImage::from),
         _ => RgbImage::from_raw(columns, rows, samples).map(DynamicImage::from),
     };
-    let image = image.ok_or_else(|| fail("the decoder returned fewer samples than the image has"))?;
+    let image = image.ok_or_else(|| damaged("the decoder returned fewer samples than the image has"))?;
     Ok(Picture { image, orientation: orientation.unwrap_or(Orientation::NoTransforms) })
 }
 

@@ -2,7 +2,8 @@
 
 use ndarray::{Array, ArrayView, Dimension};
 
-use crate::error::{Error, ErrorKind, Result};
+use super::refusal::blank;
+use radzero_format::Result;
 
 /// [`IntensityRule::MinMax`](super::IntensityRule::MinMax).
 pub(super) fn min_max<T: Copy + Into<u16>, D: Dimension>(samples: ArrayView<'_, T, D>) -> Result<Array<u8, D>> {
@@ -26,7 +27,7 @@ pub(super) fn stretch<T: Copy + Into<u16>, D: Dimension>(
 ) -> Result<Array<u8, D>> {
     if least >= greatest {
         // Which value that is belongs to the picture, and stays out of messages.
-        return Err(Error::new(ErrorKind::Image, "every sample has the same value: nothing can be seen"));
+        return Err(blank("every sample has the same value: nothing can be seen"));
     }
     let scale = 255.0 * (1.0 / f64::from(greatest - least));
     let (factor, offset) = (scale as f32, (-f64::from(least) * scale) as f32);
@@ -87,7 +88,7 @@ mod tests {
     #[test]
     fn one_value_is_refused() {
         let error = min_max(array![[9_u16, 9], [9, 9]].view()).unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::Image);
+        assert_eq!(error.kind(), crate::ErrorKind::BlankImage);
         assert!(error.to_string().contains("the same value"), "{error}");
         assert!(!error.to_string().contains('9'), "{error}");
     }

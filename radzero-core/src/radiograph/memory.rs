@@ -3,9 +3,12 @@
 use image::DynamicImage;
 use ndarray::{Array2, Array3, ArrayView2};
 
-use super::options::{IntensityPolicy, ReadOptions};
-use super::{IntensityRule, Levels, Origin, Radiograph, Warning, check_size, intensity};
-use crate::error::{Error, ErrorKind, Result};
+use super::options::ReadOptions;
+use super::refusal::{damaged, unknown_policy, unsupported};
+use super::{
+    IntensityPolicy, IntensityRule, Origin, OwnedLevels, Radiograph, ReadingRecord, Warning, check_size, intensity,
+};
+use radzero_format::{Error, ErrorKind, Result};
 
 pub(super) fn from_image(image: &DynamicImage, options: &ReadOptions) -> Result<Radiograph> {
     check_size(image.width() as usize, image.height() as usize)?;
@@ -25,7 +28,7 @@ pub(super) fn from_decoded(
     let (levels, rule, alpha) = match image {
         DynamicImage::ImageLuma8(gray) => {
             let plane = Array2::from_shape_vec((height, width), gray.into_raw()).map_err(misshapen)?;
-            (Levels::Gray(plane), IntensityRule::Stored, None)
+            (OwnedLevels::Gray(plane), IntensityRule::Stored, None)
         }
         other => levels(&other)?,
     };
@@ -33,20 +36,20 @@ pub(super) fn from_decoded(
 }
 
 pub(super) fn from_gray(levels: Array2<u8>, options: &ReadOptions) -> Result<Radiograph> {
-    finish(Levels::Gray(levels), IntensityRule::Stored, None, Origin::Memory, Vec::new(), options)
+    finish(OwnedLevels::Gray(levels), IntensityRule::Stored, None, Origin::Memory, Vec::new(), options)
 }
 
 pub(super) fn from_gray16(samples: ArrayView2<'_, u16>, options: &ReadOptions) -> Result<Radiograph> {
     check_size(samples.ncols(), samples.nrows())?;
-    let levels = Levels::Gray(intensity::min_max(samples)?);
+    let levels = OwnedLevels::Gray(intensity::min_max(samples)?);
     finish(levels, IntensityRule::MinMax, None, Origin::Memory, Vec::new(), options)
 }
 
 pub(super) fn from_rgb(levels: Array3<u8>, options: &ReadOptions) -> Result<Radiograph> {
     if levels.dim().0 != 3 {
-        return Err(Error::new(ErrorKind::Image, format!("3 colour planes expected, {} found", levels.dim().0)));
+        return Err(Error::new(ErrorKind::Argument, format!("3 colour planes expected, {} found", levels.dim().0)));
     }
-    finish(Levels::Rgb(levels), IntensityRule::Stored, None, Origin::Memory, Vec::new(), options)
+    finish(OwnedLevels::Rgb(levels), IntensityRule::Stored, None, Origin::Memory, Vec::new(), options)
 }
 
 /// Least and greatest alpha in 8 bits, of an image that has it.
@@ -55,7 +58,7 @@ type Alpha = Option<(u16, u16)>;
 /// Applies the policy to what has not been stretched yet. The published code stretches all channels of an image as one, and
 /// drops alpha afterwards: it counts for what is least and greatest.
 fn finish(
-    levels: Levels,
+    levels: OwnedLevels,
     rule: IntensityRule,
     alpha: Alpha,
     origin: Origin,
@@ -69,23 +72,29 @@ fn finish(
         Some((low, high)) => (least.min(low), greatest.max(high)),
         None => (least, greatest),
     };
-    let stretch = options.intensity == IntensityPolicy::MinMax && rule != IntensityRule::MinMax;
+    let stretch = match options.intensity {
+        IntensityPolicy::Reference | IntensityPolicy::Display => false,
+        IntensityPolicy::MinMax => rule != IntensityRule::MinMax,
+        other => return Err(unknown_policy(other)),
+    };
     let (levels, rule) = match levels {
         levels if !stretch => (levels, rule),
-        Levels::Gray(plane) => {
+        OwnedLevels::Gray(plane) => {
             let bounds = with_alpha(intensity::bounds(plane.iter().copied()));
-            (Levels::Gray(intensity::stretch(plane.view(), bounds)?), IntensityRule::MinMax)
+            (OwnedLevels::Gray(intensity::stretch(plane.view(), bounds)?), IntensityRule::MinMax)
         }
-        Levels::Rgb(planes) => {
+        OwnedLevels::Rgb(planes) => {
             let bounds = with_alpha(intensity::bounds(planes.iter().copied()));
-            (Levels::Rgb(intensity::stretch(planes.view(), bounds)?), IntensityRule::MinMax)
+            (OwnedLevels::Rgb(intensity::stretch(planes.view(), bounds)?), IntensityRule::MinMax)
         }
     };
-    Ok(Radiograph::new(levels, origin, rule)?.with_policy(options.intensity).with_warnings(warnings))
+    let mut reading = ReadingRecord::new(origin, options.intensity, rule);
+    reading.warnings = warnings;
+    Radiograph::new(levels, reading)
 }
 
 /// Levels of the published code's rule for the kind of samples. Alpha is dropped, not blended, as Pillow does.
-fn levels(image: &DynamicImage) -> Result<(Levels, IntensityRule, Alpha)> {
+fn levels(image: &DynamicImage) -> Result<(OwnedLevels, IntensityRule, Alpha)> {
     let (width, height) = (image.width() as usize, image.height() as usize);
     let (levels, rule, alpha) = match image {
         DynamicImage::ImageLuma8(gray) => (gray_levels(width, height, gray, 1)?, IntensityRule::Stored, None),
@@ -110,10 +119,7 @@ fn levels(image: &DynamicImage) -> Result<(Levels, IntensityRule, Alpha)> {
             (rgb_levels(width, height, rgb, 4, high_byte)?, IntensityRule::HighByte, Some(alpha))
         }
         other => {
-            return Err(Error::new(
-                ErrorKind::Image,
-                format!("8-bit or 16-bit samples expected, {:?} found", other.color()),
-            ));
+            return Err(unsupported(format!("8-bit or 16-bit samples expected, {:?} found", other.color())));
         }
     };
     Ok((levels, rule, alpha))
@@ -129,17 +135,17 @@ fn high_byte(sample: u16) -> u8 {
 }
 
 fn misshapen(error: ndarray::ShapeError) -> Error {
-    Error::new(ErrorKind::Image, "the decoder returned fewer samples than the image has").with_source(error)
+    damaged("the decoder returned fewer samples than the image has").with_source(error)
 }
 
-fn gray_levels(width: usize, height: usize, samples: &[u8], stride: usize) -> Result<Levels> {
+fn gray_levels(width: usize, height: usize, samples: &[u8], stride: usize) -> Result<OwnedLevels> {
     let levels = samples.iter().step_by(stride).copied().collect();
-    Ok(Levels::Gray(Array2::from_shape_vec((height, width), levels).map_err(misshapen)?))
+    Ok(OwnedLevels::Gray(Array2::from_shape_vec((height, width), levels).map_err(misshapen)?))
 }
 
-fn gray16_levels(width: usize, height: usize, samples: &[u16]) -> Result<Levels> {
+fn gray16_levels(width: usize, height: usize, samples: &[u16]) -> Result<OwnedLevels> {
     let samples = ArrayView2::from_shape((height, width), samples).map_err(misshapen)?;
-    Ok(Levels::Gray(intensity::min_max(samples)?))
+    Ok(OwnedLevels::Gray(intensity::min_max(samples)?))
 }
 
 fn rgb_levels<T: Copy>(
@@ -148,11 +154,11 @@ fn rgb_levels<T: Copy>(
     samples: &[T],
     stride: usize,
     level: fn(T) -> u8,
-) -> Result<Levels> {
+) -> Result<OwnedLevels> {
     let planes = (0..3)
         .flat_map(|channel| samples.iter().skip(channel).step_by(stride).map(move |&sample| level(sample)))
         .collect();
-    Ok(Levels::Rgb(Array3::from_shape_vec((3, height, width), planes).map_err(misshapen)?))
+    Ok(OwnedLevels::Rgb(Array3::from_shape_vec((3, height, width), planes).map_err(misshapen)?))
 }
 
 #[cfg(test)]
@@ -190,8 +196,8 @@ mod tests {
             let options = ReadOptions { intensity: IntensityPolicy::MinMax, ..ReadOptions::default() };
             let radiograph = from_image(&image, &options).unwrap();
             let (found, alpha): (Vec<u8>, _) = match &radiograph.levels {
-                Levels::Gray(plane) => (plane.iter().copied().collect(), kind == "gray-alpha"),
-                Levels::Rgb(planes) => (planes.iter().copied().collect(), kind == "rgba"),
+                OwnedLevels::Gray(plane) => (plane.iter().copied().collect(), kind == "gray-alpha"),
+                OwnedLevels::Rgb(planes) => (planes.iter().copied().collect(), kind == "rgba"),
             };
             assert_eq!(found, levels, "{kind} {width} x {height}");
             assert_eq!(radiograph.warnings().contains(&Warning::AlphaDropped), alpha, "{kind}");

@@ -17,72 +17,40 @@ mod jpeg;
 mod kind;
 mod memory;
 mod options;
-mod rule;
-mod transfer_syntax;
-mod warning;
+mod refusal;
+mod source;
 
 use std::fmt;
 use std::path::Path;
 
 use image::DynamicImage;
 use ndarray::{Array2, Array3, ArrayView2};
-use serde::Serialize;
 
 #[cfg(feature = "dicom")]
 pub use self::dicom::{Identifiers, identifiers};
 pub use self::eligibility::{BodyPart, Eligibility, ImageKind, Intent, Modality, View};
-pub use self::options::{IntensityPolicy, ReadOptions};
-pub use self::rule::{IntensityRule, ModalityTransform, VoiFunction, VoiTransform};
-pub use self::transfer_syntax::TransferSyntax;
-pub use self::warning::Warning;
-use crate::error::{Error, ErrorKind, Result};
-
-/// Longest side accepted, in pixels. Larger images are refused before anything is allocated for them.
-pub const MAX_SIDE: usize = 16_384;
-
-/// Largest area accepted, in pixels.
-pub const MAX_PIXELS: usize = 1 << 27;
-
-/// What kind of file or value a radiograph was read from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
-#[serde(rename_all = "kebab-case")]
-#[non_exhaustive]
-pub enum Origin {
-    /// A PNG file.
-    Png,
-    /// A JPEG file.
-    Jpeg,
-    /// A DICOM file.
-    Dicom,
-    /// Samples handed over by the caller.
-    Memory,
-}
+pub use self::options::ReadOptions;
+use self::refusal::{blank, too_large};
+pub use self::source::{Laterality, SourceReference};
+use radzero_format::Result;
+pub use radzero_format::reading::{
+    Frame, IntensityPolicy, IntensityRule, Levels, MAX_PIXELS, MAX_SIDE, ModalityTransform, Origin, TransferSyntax,
+    VoiFunction, VoiTransform, Warning,
+};
+use radzero_format::record::ReadingRecord;
 
 /// A decoded radiograph: levels ready for the model, and what became of the file on the way.
 #[derive(Clone, PartialEq)]
 pub struct Radiograph {
-    levels: Levels,
-    origin: Origin,
-    policy: IntensityPolicy,
-    intensity: IntensityRule,
-    transfer_syntax: Option<TransferSyntax>,
-    frame: Option<Frame>,
-    warnings: Vec<Warning>,
+    levels: OwnedLevels,
+    reading: ReadingRecord,
     eligibility: Option<Eligibility>,
-}
-
-/// Which frame of a DICOM file a radiograph is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
-pub struct Frame {
-    /// From 0.
-    pub index: usize,
-    /// How many the file has.
-    pub count: usize,
+    source: Option<SourceReference>,
 }
 
 /// 8-bit levels, row by row.
 #[derive(Clone, PartialEq)]
-pub(crate) enum Levels {
+enum OwnedLevels {
     /// \[height, width\]; equal red, green and blue.
     Gray(Array2<u8>),
     /// \[3, height, width\]: red, green, blue.
@@ -138,101 +106,99 @@ impl Radiograph {
         ReadOptions::default().read_rgb(levels)
     }
 
-    fn new(levels: Levels, origin: Origin, intensity: IntensityRule) -> Result<Self> {
-        let radiograph = Self {
-            levels,
-            origin,
-            policy: IntensityPolicy::Reference,
-            intensity,
-            transfer_syntax: None,
-            frame: None,
-            warnings: Vec::new(),
-            eligibility: None,
-        };
+    fn new(levels: OwnedLevels, reading: ReadingRecord) -> Result<Self> {
+        let mut radiograph = Self { levels, reading, eligibility: None, source: None };
         check_size(radiograph.width(), radiograph.height())?;
-        Ok(radiograph)
-    }
-
-    fn with_policy(mut self, policy: IntensityPolicy) -> Self {
-        self.policy = policy;
-        self
-    }
-
-    fn with_warnings(mut self, warnings: Vec<Warning>) -> Self {
-        self.warnings = warnings;
-        if self.is_single_level() {
-            self.warnings.push(Warning::SingleLevel);
+        if radiograph.is_single_level() {
+            radiograph.reading.warnings.push(Warning::SingleLevel);
         }
-        self
+        Ok(radiograph)
     }
 
     fn is_single_level(&self) -> bool {
         match &self.levels {
-            Levels::Gray(plane) => plane.iter().all(|level| Some(level) == plane.first()),
-            Levels::Rgb(planes) => {
+            OwnedLevels::Gray(plane) => plane.iter().all(|level| Some(level) == plane.first()),
+            OwnedLevels::Rgb(planes) => {
                 planes.outer_iter().all(|plane| plane.iter().all(|level| Some(level) == plane.first()))
             }
+        }
+    }
+
+    /// The same radiograph with where it is from: for hosts that know it. [`ReadOptions::source_reference`] reads it of a DICOM
+    /// file.
+    #[must_use]
+    pub fn with_source(mut self, source: SourceReference) -> Self {
+        self.source = Some(source);
+        self
+    }
+
+    /// The levels, borrowed as they lie in memory.
+    #[must_use]
+    pub fn levels(&self) -> Levels<'_> {
+        match &self.levels {
+            OwnedLevels::Gray(plane) => Levels::Gray(plane.view()),
+            OwnedLevels::Rgb(planes) => Levels::Rgb(planes.view()),
         }
     }
 
     /// Width in pixels.
     #[must_use]
     pub fn width(&self) -> usize {
-        match &self.levels {
-            Levels::Gray(plane) => plane.ncols(),
-            Levels::Rgb(planes) => planes.dim().2,
-        }
+        self.levels().width()
     }
 
     /// Height in pixels.
     #[must_use]
     pub fn height(&self) -> usize {
-        match &self.levels {
-            Levels::Gray(plane) => plane.nrows(),
-            Levels::Rgb(planes) => planes.dim().1,
-        }
+        self.levels().height()
+    }
+
+    /// How it was read: all of what follows, as results record it.
+    #[must_use]
+    pub fn reading(&self) -> &ReadingRecord {
+        &self.reading
     }
 
     /// What it was read from.
     #[must_use]
     pub fn origin(&self) -> Origin {
-        self.origin
+        self.reading.origin
     }
 
     /// How its samples became 8-bit levels.
     #[must_use]
     pub fn intensity(&self) -> IntensityRule {
-        self.intensity
+        self.reading.intensity
     }
 
     /// Whether red, green and blue are equal throughout, as they are in what was read as gray.
     #[must_use]
     pub fn is_gray(&self) -> bool {
-        matches!(self.levels, Levels::Gray(_))
+        matches!(self.levels, OwnedLevels::Gray(_))
     }
 
     /// The intensity policy that was asked for.
     #[must_use]
     pub fn policy(&self) -> IntensityPolicy {
-        self.policy
+        self.reading.policy
     }
 
     /// How the pixel data was encoded (DICOM).
     #[must_use]
     pub fn transfer_syntax(&self) -> Option<TransferSyntax> {
-        self.transfer_syntax
+        self.reading.transfer_syntax
     }
 
     /// Which frame this is (DICOM).
     #[must_use]
     pub fn frame(&self) -> Option<Frame> {
-        self.frame
+        self.reading.frame
     }
 
     /// What was worked around, assumed or left undone, in the order met.
     #[must_use]
     pub fn warnings(&self) -> &[Warning] {
-        &self.warnings
+        &self.reading.warnings
     }
 
     /// What the file says of itself (DICOM).
@@ -241,21 +207,10 @@ impl Radiograph {
         self.eligibility.as_ref()
     }
 
-    pub(crate) fn levels(&self) -> &Levels {
-        &self.levels
-    }
-
-    /// The levels as an 8-bit RGB image of the original size, for display.
+    /// Where it is from: of a DICOM file only where [`ReadOptions::source_reference`] asked for it.
     #[must_use]
-    pub fn to_rgb_image(&self) -> image::RgbImage {
-        // Sizes are checked at construction to fit u32.
-        image::RgbImage::from_fn(self.width() as u32, self.height() as u32, |x, y| {
-            let (x, y) = (x as usize, y as usize);
-            image::Rgb(match &self.levels {
-                Levels::Gray(plane) => [plane[[y, x]]; 3],
-                Levels::Rgb(planes) => [planes[[0, y, x]], planes[[1, y, x]], planes[[2, y, x]]],
-            })
-        })
+    pub fn source(&self) -> Option<&SourceReference> {
+        self.source.as_ref()
     }
 }
 
@@ -265,8 +220,8 @@ impl fmt::Debug for Radiograph {
         f.debug_struct("Radiograph")
             .field("width", &self.width())
             .field("height", &self.height())
-            .field("origin", &self.origin)
-            .field("intensity", &self.intensity)
+            .field("origin", &self.reading.origin)
+            .field("intensity", &self.reading.intensity)
             .finish_non_exhaustive()
     }
 }
@@ -274,15 +229,12 @@ impl fmt::Debug for Radiograph {
 /// Refuses empty and absurdly large images.
 fn check_size(width: usize, height: usize) -> Result<()> {
     if width == 0 || height == 0 {
-        return Err(Error::new(ErrorKind::Image, format!("the image is empty: {width} x {height} pixels")));
+        return Err(blank(format!("the image is empty: {width} x {height} pixels")));
     }
     if width > MAX_SIDE || height > MAX_SIDE || width * height > MAX_PIXELS {
-        return Err(Error::new(
-            ErrorKind::Image,
-            format!(
-                "the image is too large: at most {MAX_SIDE} pixels a side and {MAX_PIXELS} in all expected, {width} x {height} found"
-            ),
-        ));
+        return Err(too_large(format!(
+            "the image is too large: at most {MAX_SIDE} pixels a side and {MAX_PIXELS} in all expected, {width} x {height} found"
+        )));
     }
     Ok(())
 }

@@ -1,55 +1,13 @@
 //! Choices made before a radiograph is read.
 
-use std::fmt;
 use std::path::Path;
-use std::str::FromStr;
 
 use image::DynamicImage;
 use ndarray::{Array2, Array3, ArrayView2};
 use serde::{Deserialize, Serialize};
 
-use super::{Radiograph, guard, image_file, memory};
-use crate::error::{Error, ErrorKind, Result};
-
-/// Which rule makes 8-bit levels of stored samples.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum IntensityPolicy {
-    /// What the published code does, and the model was trained and evaluated with: 8-bit images as they are, 16-bit gray from
-    /// least to greatest, DICOM stored value x 255 / greatest, inverted for MONOCHROME1.
-    #[default]
-    Reference,
-    /// What a radiologist's display shows of a DICOM file: modality transform, window or VOI LUT, presentation. Images have
-    /// none of these and are read as by `reference`.
-    Display,
-    /// The least value becomes 0 and the greatest 255, rounded half to even: the published code's batch evaluation. In DICOM
-    /// after the modality transform, before the inversion, and without padding.
-    MinMax,
-}
-
-impl IntensityPolicy {
-    const ALL: [(Self, &'static str); 3] =
-        [(Self::Reference, "reference"), (Self::Display, "display"), (Self::MinMax, "min-max")];
-}
-
-impl fmt::Display for IntensityPolicy {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let found = Self::ALL.iter().find(|(policy, _)| policy == self);
-        f.pad(found.map_or("", |(_, name)| name))
-    }
-}
-
-impl FromStr for IntensityPolicy {
-    type Err = Error;
-
-    /// Exactly `reference`, `display` or `min-max`.
-    fn from_str(text: &str) -> Result<Self> {
-        let found = Self::ALL.iter().find(|(_, name)| *name == text);
-        found.map(|&(policy, _)| policy).ok_or_else(|| {
-            Error::new(ErrorKind::Argument, format!("reference, display or min-max expected, {text:?} found"))
-        })
-    }
-}
+use super::{IntensityPolicy, Radiograph, guard, image_file, memory};
+use radzero_format::{Error, Result};
 
 /// How a radiograph is read. The default is what the published code does.
 ///
@@ -82,27 +40,27 @@ pub struct ReadOptions {
     pub allow_for_processing: bool,
     /// Turns image files as their EXIF orientation says. The published code does not.
     pub apply_exif_orientation: bool,
+    /// Keeps the UIDs, spacing, laterality and orientation of a DICOM file with the radiograph ([`Radiograph::source`]), for
+    /// results that must point back at it.
+    pub source_reference: bool,
 }
 
 impl ReadOptions {
     /// Reads a PNG, JPEG or (with feature `dicom`) DICOM file; the content decides, not the name.
     ///
     /// # Errors
-    /// [`ErrorKind::Io`] if the file cannot be read, otherwise as [`ReadOptions::read_bytes`].
+    /// [`ErrorKind::Io`](crate::ErrorKind::Io) if the file cannot be read, otherwise as [`ReadOptions::read_bytes`].
     pub fn open(&self, path: impl AsRef<Path>) -> Result<Radiograph> {
         let path = path.as_ref();
         let bytes = std::fs::read(path).map_err(|source| Error::io(path, "read", source))?;
-        self.read_bytes(&bytes).map_err(|error| {
-            let message = format!("{}: {error}", path.display());
-            Error::new(error.kind(), message).with_source(error)
-        })
+        self.read_bytes(&bytes).map_err(|error| error.within(path.display()))
     }
 
     /// Decodes the content of a PNG, JPEG or (with feature `dicom`) DICOM file.
     ///
     /// # Errors
-    /// [`ErrorKind::Image`] if it is none of these, damaged, of an unsupported kind, empty, or beyond
-    /// [`MAX_SIDE`](super::MAX_SIDE) or [`MAX_PIXELS`](super::MAX_PIXELS).
+    /// One whose kind [is of an image](crate::ErrorKind::is_image): it is none of these, of an unsupported kind, damaged, beyond
+    /// [`MAX_SIDE`](super::MAX_SIDE) or [`MAX_PIXELS`](super::MAX_PIXELS), blank, raw data or of several frames.
     pub fn read_bytes(&self, bytes: &[u8]) -> Result<Radiograph> {
         guard::guarded("the image cannot be read: it is damaged", || image_file::decode(bytes, self))
     }
@@ -111,8 +69,9 @@ impl ReadOptions {
     /// of 16-bit colour the high byte; with [`IntensityPolicy::MinMax`] everything from least to greatest.
     ///
     /// # Errors
-    /// [`ErrorKind::Image`] for floating point samples and images that are empty, too large or, where least and greatest
-    /// count, of one value.
+    /// [`UnsupportedImage`](crate::ErrorKind::UnsupportedImage) for floating point samples,
+    /// [`ImageTooLarge`](crate::ErrorKind::ImageTooLarge), and [`BlankImage`](crate::ErrorKind::BlankImage) if it is empty or, where
+    /// least and greatest count, of one value.
     pub fn read_image(&self, image: &DynamicImage) -> Result<Radiograph> {
         memory::from_image(image, self)
     }
@@ -120,7 +79,8 @@ impl ReadOptions {
     /// Takes 8-bit gray levels \[height, width\].
     ///
     /// # Errors
-    /// [`ErrorKind::Image`] if the array is empty or too large, or, with [`IntensityPolicy::MinMax`], of one value.
+    /// [`ImageTooLarge`](crate::ErrorKind::ImageTooLarge), and [`BlankImage`](crate::ErrorKind::BlankImage) if the array is empty or,
+    /// with [`IntensityPolicy::MinMax`], of one value.
     pub fn read_gray(&self, levels: Array2<u8>) -> Result<Radiograph> {
         memory::from_gray(levels, self)
     }
@@ -129,7 +89,8 @@ impl ReadOptions {
     /// file have other rules: [`ReadOptions::read_dicom`].
     ///
     /// # Errors
-    /// [`ErrorKind::Image`] if the array is empty, too large or of one value.
+    /// [`ImageTooLarge`](crate::ErrorKind::ImageTooLarge), and [`BlankImage`](crate::ErrorKind::BlankImage) if the array is empty or
+    /// of one value.
     pub fn read_gray16(&self, samples: ArrayView2<'_, u16>) -> Result<Radiograph> {
         memory::from_gray16(samples, self)
     }
@@ -137,8 +98,7 @@ impl ReadOptions {
     /// Takes 8-bit colour levels \[3, height, width\] (red, green, blue).
     ///
     /// # Errors
-    /// [`ErrorKind::Image`] if the array is empty, too large, has not three planes, or, with [`IntensityPolicy::MinMax`], is
-    /// of one value.
+    /// [`Argument`](crate::ErrorKind::Argument) if it has not three planes, else as [`ReadOptions::read_gray`].
     pub fn read_rgb(&self, levels: Array3<u8>) -> Result<Radiograph> {
         memory::from_rgb(levels, self)
     }
@@ -165,31 +125,11 @@ impl ReadOptions {
     /// ```
     ///
     /// # Errors
-    /// [`ErrorKind::Image`] as [`ReadOptions::read_bytes`].
+    /// As [`ReadOptions::read_bytes`].
     #[cfg(feature = "dicom")]
     pub fn read_dicom(&self, object: &dicom_object::InMemDicomObject, transfer_syntax: &str) -> Result<Radiograph> {
         guard::guarded("the image cannot be read: it is damaged", || {
             super::dicom::decode_object(object, transfer_syntax, self)
         })
-    }
-}
-
-#[cfg(test)]
-#[allow(clippy::unwrap_used)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn policies_parse_strictly_and_round_trip() {
-        for (policy, name) in IntensityPolicy::ALL {
-            assert_eq!(name.parse::<IntensityPolicy>().unwrap(), policy);
-            assert_eq!(policy.to_string(), name);
-            assert_eq!(serde_json::to_value(policy).unwrap(), name);
-            assert_eq!(serde_json::from_value::<IntensityPolicy>(name.into()).unwrap(), policy);
-        }
-        for text in ["", "Reference", "minmax", "min_max", "display "] {
-            let error = text.parse::<IntensityPolicy>().unwrap_err();
-            assert!(error.to_string().contains("reference, display or min-max expected"), "{error}");
-        }
     }
 }

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use ort::session::RunOptions;
 
-use crate::error::{Error, ErrorKind, Result};
+use radzero_format::{Error, ErrorKind, Result};
 
 /// Ends the calls that it was given to, from any thread: those that wait, and those that run.
 ///

@@ -10,8 +10,8 @@ use object::read::ReadCache;
 use object::{Object as _, ObjectSegment as _};
 use ort::environment::Environment;
 
-use super::Runtime;
-use crate::error::{Error, ErrorKind, Result};
+use super::{Runtime, failure};
+use radzero_format::{Error, ErrorKind, Result};
 
 const VARIABLE: &str = "ORT_DYLIB_PATH";
 
@@ -161,6 +161,40 @@ fn version(path: &Path) -> Result<String> {
     Ok(version)
 }
 
+/// The file and version of the library that `ort` has loaded for somebody else.
+///
+/// # Errors
+/// [`ErrorKind::Runtime`] if it cannot be told.
+#[cfg(feature = "share-ort")]
+pub(super) fn loaded() -> Result<(PathBuf, String)> {
+    let unknown = || fail("the ONNX Runtime library of the host's environment cannot be told".into());
+    let path = file_of_api().ok_or_else(unknown)?;
+    Ok((path.clone(), version(&path)?))
+}
+
+/// The file that holds the functions which `ort` calls.
+#[cfg(all(feature = "share-ort", unix))]
+fn file_of_api() -> Option<PathBuf> {
+    use std::os::unix::ffi::OsStrExt as _;
+    let mut found = std::mem::MaybeUninit::<libc::Dl_info>::zeroed();
+    let function = ort::api().CreateEnv as *const std::ffi::c_void;
+    // SAFETY: `dladdr` takes any address and fills the structure, of which zeros are a valid value, where it returns non-zero.
+    let found = unsafe { (libc::dladdr(function, found.as_mut_ptr()) != 0).then(|| found.assume_init()) }?;
+    if found.dli_fname.is_null() {
+        return None;
+    }
+    // SAFETY: not null, so a NUL-terminated path that lives as long as the library, which is never unloaded.
+    let name = unsafe { CStr::from_ptr(found.dli_fname) };
+    std::fs::canonicalize(std::ffi::OsStr::from_bytes(name.to_bytes())).ok()
+}
+
+/// The file that holds the functions which `ort` calls: the module of the usual name.
+#[cfg(all(feature = "share-ort", windows))]
+fn file_of_api() -> Option<PathBuf> {
+    // Its path is not needed to load it: Windows finds what is loaded by its name.
+    libloading::os::windows::Library::open_already_loaded(FILE_NAME).ok().map(|_| PathBuf::from(FILE_NAME))
+}
+
 fn new_enough(version: &str) -> bool {
     let number = |text: &str| -> Option<(u32, u32)> {
         let mut parts = text.split('.').map(|part| part.parse().ok());
@@ -178,10 +212,12 @@ pub(super) fn initialise(path: &Path) -> Result<Environment> {
         .with_telemetry(false)
         .build()
         .map_err(|error| {
-            fail(format!(
-                "cannot create an ONNX Runtime environment with {shown}; a host that has its own hands it in with \
-                 Runtime::from_environment"
-            ))
-            .with_source(error)
+            // ort has no code for this, and one environment a process is its rule.
+            if error.to_string().contains("only one environment") {
+                let message = "this process already uses ort with an environment of its own: a host hands that in with \
+                               Runtime::from_environment (feature share-ort)";
+                return Error::new(ErrorKind::RuntimeInUse, message).with_source(error);
+            }
+            failure::error(ErrorKind::Runtime, format!("cannot create an ONNX Runtime environment with {shown}"), error)
         })
 }

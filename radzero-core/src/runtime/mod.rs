@@ -3,34 +3,37 @@
 //! The rest of the crate sees ndarray and the types of this folder only.
 
 mod cancellation;
-mod device;
+mod failure;
 mod kernels;
 mod library;
 mod placement;
 mod probe;
+mod process;
 mod providers;
 mod queue;
 mod session;
+mod suitability;
 
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
 use ort::environment::Environment;
+use radzero_format::{Error, ErrorKind, Result};
 use radzero_kernels::Kernels;
 
 pub use self::cancellation::Cancellation;
-pub use self::device::Device;
 pub use self::placement::Placement;
 pub use self::probe::DeviceReport;
 pub(crate) use self::session::{ImageSession, SessionOptions, TextSession};
-use crate::error::{Error, ErrorKind, Result};
+pub(crate) use self::suitability::check as check_device;
+pub use radzero_format::record::Device;
 
 /// A loaded ONNX Runtime: the process's only one.
 ///
 /// ONNX Runtime allows one environment a process, and `ort` one library. The first call of [`Runtime::load`] or
 /// [`Runtime::discover`] decides; later calls return the same value, or an error if they name another library. A host
-/// that uses `ort` itself hands its environment in with [`Runtime::from_environment`].
+/// that uses `ort` itself turns on the feature `share-ort`, and hands its environment in or takes this one.
 ///
 /// # Telemetry
 /// ONNX Runtime builds may carry an uploader that starts with the environment. Before creating one, this crate sets
@@ -42,8 +45,10 @@ use crate::error::{Error, ErrorKind, Result};
 #[derive(Clone)]
 pub struct Runtime {
     environment: Environment,
-    library: Option<PathBuf>,
-    version: Option<String>,
+    library: PathBuf,
+    version: String,
+    /// Whether the environment is a host's.
+    shared: bool,
 }
 
 static LOADED: Mutex<Option<Runtime>> = Mutex::new(None);
@@ -52,10 +57,11 @@ impl Runtime {
     /// Finds the ONNX Runtime library and loads it.
     ///
     /// Looked for in this order: `ORT_DYLIB_PATH` (the file, or a directory that holds it); then beside the running
-    /// executable: in its directory, in `../lib` and in `../onnxruntime`. Nothing else is tried.
+    /// executable: in its directory, in `../lib` and in `../onnxruntime`. Nothing else is tried. Where one is in use already, it
+    /// is that one.
     ///
     /// # Errors
-    /// [`ErrorKind::Runtime`] as for [`Runtime::load`], or if there is no library in any of these places.
+    /// As [`Runtime::load`] and [`Runtime::find_library`].
     pub fn discover() -> Result<Self> {
         if let Some(runtime) = LOADED.lock().unwrap_or_else(PoisonError::into_inner).as_ref() {
             return Ok(runtime.clone());
@@ -63,31 +69,37 @@ impl Runtime {
         Self::load(library::discover()?)
     }
 
+    /// The file that [`Runtime::discover`] would load: for a host that loads it itself. `ort` takes `ORT_DYLIB_PATH` for the file
+    /// and panics where it names the directory; `ort::init_from(Runtime::find_library()?)` does not.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Runtime`] if there is no library in any of the places.
+    pub fn find_library() -> Result<PathBuf> {
+        library::resolve(&library::discover()?)
+    }
+
     /// Loads the library at `path`: the file, or a directory that holds it under its platform's usual name.
     ///
     /// # Errors
     /// [`ErrorKind::Runtime`] if it is missing, damaged, for another processor, not ONNX Runtime, or older than
-    /// [`Runtime::OLDEST`]; if another library or environment is already in use in this process.
+    /// [`Runtime::OLDEST`]; [`ErrorKind::RuntimeInUse`] if another library or environment is already in use in this process;
+    /// [`ErrorKind::Resources`] if a thread or memory is refused.
     pub fn load(path: impl AsRef<Path>) -> Result<Self> {
         let path = library::resolve(path.as_ref())?;
         let mut loaded = LOADED.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(runtime) = loaded.as_ref() {
-            return match &runtime.library {
-                Some(library) if *library == path => Ok(runtime.clone()),
-                other => Err(Error::new(
-                    ErrorKind::Runtime,
-                    format!(
-                        "cannot load {}: this process already uses {}",
-                        path.display(),
-                        other.as_deref().map_or("an environment of its host".into(), |p| p.display().to_string())
-                    ),
-                )),
-            };
+            if runtime.library == path && !runtime.shared {
+                return Ok(runtime.clone());
+            }
+            return Err(Error::new(
+                ErrorKind::RuntimeInUse,
+                format!("cannot load {}: this process already uses {}", path.display(), runtime.shown()),
+            ));
         }
         let version = library::inspect(&path)?;
         disable_telemetry();
         let environment = library::initialise(&path)?;
-        let runtime = Self { environment, library: Some(path), version: Some(version) };
+        let runtime = Self { environment, library: path, version, shared: false };
         *loaded = Some(runtime.clone());
         Ok(runtime)
     }
@@ -95,11 +107,31 @@ impl Runtime {
     /// Uses the environment of a host that works with `ort` itself.
     ///
     /// Its execution providers are not taken over: a model runs on the [`Device`] it was opened for, and nothing else.
-    #[must_use]
-    pub fn from_environment(environment: Environment) -> Self {
-        let runtime = Self { environment, library: None, version: None };
+    ///
+    /// # Errors
+    /// [`ErrorKind::RuntimeInUse`] if this process already uses another; [`ErrorKind::Runtime`] if the library behind it cannot be
+    /// told.
+    #[cfg(feature = "share-ort")]
+    pub fn from_environment(environment: Environment) -> Result<Self> {
+        use ort::AsPointer as _;
         let mut loaded = LOADED.lock().unwrap_or_else(PoisonError::into_inner);
-        loaded.get_or_insert(runtime).clone()
+        if let Some(runtime) = loaded.as_ref() {
+            if std::ptr::eq(runtime.environment.ptr(), environment.ptr()) {
+                return Ok(runtime.clone());
+            }
+            let message = format!("cannot use another environment: this process already uses {}", runtime.shown());
+            return Err(Error::new(ErrorKind::RuntimeInUse, message));
+        }
+        let (library, version) = library::loaded()?;
+        let runtime = Self { environment, library, version, shared: true };
+        *loaded = Some(runtime.clone());
+        Ok(runtime)
+    }
+
+    /// What messages call it.
+    fn shown(&self) -> String {
+        let of_host = if self.shared { "an environment of its host with " } else { "" };
+        format!("{of_host}{}", self.library.display())
     }
 
     /// The oldest ONNX Runtime that works.
@@ -112,19 +144,20 @@ impl Runtime {
         Kernels::detect().map(Kernels::name)
     }
 
-    /// The library's path; `None` for a host's environment.
+    /// The library's path.
     #[must_use]
-    pub fn library(&self) -> Option<&Path> {
-        self.library.as_deref()
+    pub fn library(&self) -> &Path {
+        &self.library
     }
 
-    /// The library's version, for example `1.31.1`; `None` for a host's environment.
+    /// The library's version, for example `1.31.1`.
     #[must_use]
-    pub fn version(&self) -> Option<&str> {
-        self.version.as_deref()
+    pub fn version(&self) -> &str {
+        &self.version
     }
 
     /// The environment, for a host that opens sessions of its own beside the models.
+    #[cfg(feature = "share-ort")]
     #[must_use]
     pub fn environment(&self) -> &Environment {
         &self.environment

@@ -7,9 +7,9 @@ use std::fmt;
 use ort::AsPointer as _;
 use ort::session::Session;
 
-use super::Device;
-use crate::error::{Error, ErrorKind, Result};
+use super::{Device, failure};
 use crate::operators::DOMAIN;
+use radzero_format::{Error, ErrorKind, Result};
 
 /// Session configuration without which ONNX Runtime keeps no record of the assignment.
 pub(super) const RECORD_KEY: &str = "session.record_ep_graph_assignment_info";
@@ -68,6 +68,11 @@ impl Placement {
         self.0.iter().map(|(name, operators)| (name.as_str(), operators))
     }
 
+    /// The number of nodes by execution provider.
+    pub(super) fn nodes(&self) -> BTreeMap<String, usize> {
+        self.providers().map(|(name, nodes)| (name.to_owned(), nodes)).collect()
+    }
+
     /// Whether the graph has operators of the project's own that were not replaced by their definitions: these run on its own
     /// kernels.
     pub(crate) fn has_own_operators(&self) -> bool {
@@ -123,7 +128,7 @@ impl fmt::Display for Placement {
 unsafe fn check(status: ort::sys::OrtStatusPtr) -> Result<()> {
     // SAFETY: the caller passes a status that ONNX Runtime has just returned; ort takes it over and releases it.
     unsafe { ort::Error::result_from_status(status) }.map_err(|error| {
-        Error::new(ErrorKind::Runtime, "cannot read which execution provider runs the graph").with_source(error)
+        failure::error(ErrorKind::Runtime, "cannot read which execution provider runs the graph", error)
     })
 }
 
@@ -149,7 +154,7 @@ unsafe fn text(string: *const c_char) -> String {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use crate::runtime::device::ACCELERATORS;
+    use crate::runtime::providers::ACCELERATORS;
 
     const CPU: &str = "CPUExecutionProvider";
 

@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 
 use ort::session::Session;
 
-use super::{Device, Placement, Runtime, placement, providers};
-use crate::error::{Error, ErrorKind, Result};
+use super::{Device, Placement, Runtime, failure, placement, providers};
+use radzero_format::{ErrorKind, Result};
 
 /// What came of [`Runtime::try_device`].
 #[derive(Debug)]
@@ -27,7 +27,7 @@ impl Runtime {
     /// [`ErrorKind::Runtime`] if ONNX Runtime does not tell.
     pub fn providers(&self) -> Result<Vec<String>> {
         let failed = |error: ort::Error| {
-            Error::new(ErrorKind::Runtime, "ONNX Runtime does not tell its execution providers").with_source(error)
+            failure::error(ErrorKind::Runtime, "ONNX Runtime does not tell its execution providers", error)
         };
         let api = ort::api();
         let mut names = Vec::new();
@@ -60,13 +60,12 @@ impl Runtime {
     }
 
     fn open_probe(&self, device: Device) -> Result<()> {
-        let failed = |error: ort::Error| {
-            Error::new(ErrorKind::Provider, format!("{device} cannot open a model: {error}")).with_source(error)
-        };
-        let mut builder = Session::builder(self.environment())
+        let failed =
+            |error: ort::Error| failure::error(ErrorKind::Provider, format!("{device} cannot open a model"), error);
+        let mut builder = Session::builder(&self.environment)
             .and_then(|builder| Ok(builder.with_config_entry(placement::RECORD_KEY, "1")?))
             .map_err(failed)?;
-        if let Some(provider) = providers::plain(device) {
+        if let Some(provider) = providers::plain(device)? {
             builder = builder
                 .with_execution_providers([provider])
                 .map_err(|error| providers::refused(self, device, error.into()))?;

@@ -8,8 +8,8 @@ use ort::ep::{self, ArbitrarilyConfigurableExecutionProvider as _, ExecutionProv
 
 use super::session::SessionOptions;
 use super::{Device, Runtime};
-use crate::error::{Error, ErrorKind, Result};
-use crate::manifest::{Dimension, Graph, Manifest, Precision};
+use radzero_format::manifest::{Dimension, Graph, Manifest, Precision};
+use radzero_format::{Error, ErrorKind, Result};
 
 /// Images that a TensorRT engine is built for, at most, in one run; a larger batch needs another engine.
 const TENSORRT_IMAGES: usize = 8;
@@ -63,6 +63,7 @@ pub(super) fn dispatch(
             }
             tensorrt.build().error_on_failure()
         }
+        other => return Err(unknown(other)),
     }))
 }
 
@@ -87,16 +88,22 @@ fn check_tf32(device: Device, value: Option<&OsStr>) -> Result<()> {
     Ok(())
 }
 
+/// A device of a later version.
+fn unknown(device: Device) -> Error {
+    Error::new(ErrorKind::Provider, format!("this version does not know how to run on {device}"))
+}
+
 /// The provider of a device without options for a model; `None` for the CPU.
-pub(super) fn plain(device: Device) -> Option<ExecutionProviderDispatch> {
+pub(super) fn plain(device: Device) -> Result<Option<ExecutionProviderDispatch>> {
     let dispatch = match device {
-        Device::Cpu => return None,
+        Device::Cpu => return Ok(None),
         Device::OpenVino => openvino(NonZeroUsize::MIN, "f32"),
         Device::OpenVinoBf16 => openvino(NonZeroUsize::MIN, "bf16"),
         Device::Cuda(id) => ep::CUDA::default().with_device_id(id.into()).build(),
         Device::TensorRt(id) => ep::TensorRT::default().with_device_id(id.into()).build(),
+        other => return Err(unknown(other)),
     };
-    Some(dispatch.error_on_failure())
+    Ok(Some(dispatch.error_on_failure()))
 }
 
 /// The error for a provider that could not be registered: why, and what is needed.
@@ -112,10 +119,9 @@ fn explained(
 ) -> Error {
     let Some(compiled_in) = compiled_in else {
         // What is needed is not known, then.
-        return Error::new(ErrorKind::Provider, format!("{device} cannot be used here: {error}")).with_source(error);
+        return Error::new(ErrorKind::Provider, format!("{device} cannot be used here")).with_source(error);
     };
     let needed = match (device, compiled_in) {
-        (Device::Cpu, _) => "",
         (Device::OpenVino | Device::OpenVinoBf16, false) => {
             "a library with OpenVINO is needed, as in the onnxruntime-openvino wheel"
         }
@@ -132,8 +138,9 @@ fn explained(
             "the NVIDIA driver, and CUDA, cuDNN and TensorRT of the versions that the library was built for, must be on \
              the loader's path"
         }
+        _ => "nothing more is known",
     };
-    Error::new(ErrorKind::Provider, format!("{device} cannot be used here: {error}; {needed}")).with_source(error)
+    Error::new(ErrorKind::Provider, format!("{device} cannot be used here; {needed}")).with_source(error)
 }
 
 fn openvino(threads: NonZeroUsize, precision: &str) -> ExecutionProviderDispatch {
@@ -182,12 +189,22 @@ fn profiles(graph: &Graph, max_tokens: usize) -> [String; 3] {
     })
 }
 
+/// Devices beside the CPU, for tests.
+#[cfg(test)]
+pub(super) const ACCELERATORS: [Device; 6] = [
+    Device::OpenVino,
+    Device::OpenVinoBf16,
+    Device::Cuda(0),
+    Device::Cuda(3),
+    Device::TensorRt(0),
+    Device::TensorRt(7),
+];
+
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use crate::manifest::{Element, Tensor};
-    use crate::runtime::device::ACCELERATORS;
+    use radzero_format::manifest::{Element, Tensor};
 
     fn graph(inputs: Vec<Tensor>) -> Graph {
         Graph { file: "graph.onnx".into(), opset: 21, inputs, outputs: Vec::new() }
@@ -230,6 +247,7 @@ mod tests {
             engine_cache: None,
             model_hash: model.into(),
             library_version: library.into(),
+            max_waiting: None,
             configure: None,
             kernels: None,
         }
@@ -268,9 +286,7 @@ mod tests {
         assert_eq!(error.kind(), ErrorKind::Provider);
         let cause = std::error::Error::source(&error).unwrap();
         assert!(cause.to_string().contains("no such thing"), "{cause}");
-        let text = error.to_string();
-        let rest = text.strip_prefix(&format!("{device} cannot be used here: ")).unwrap();
-        rest.strip_prefix("no such thing").unwrap().to_owned()
+        error.to_string().strip_prefix(&format!("{device} cannot be used here")).unwrap().to_owned()
     }
 
     #[test]
@@ -309,9 +325,9 @@ mod tests {
 
     #[test]
     fn every_device_registers_the_provider_that_it_is_named_after() {
-        assert!(plain(Device::Cpu).is_none());
+        assert!(plain(Device::Cpu).unwrap().is_none());
         for device in ACCELERATORS {
-            assert_eq!(plain(device).unwrap().name(), device.provider());
+            assert_eq!(plain(device).unwrap().unwrap().name(), device.provider());
         }
     }
 }

@@ -6,7 +6,7 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::Cancellation;
-use crate::error::Result;
+use radzero_format::{Error, ErrorKind, Result};
 
 /// How often a waiting caller looks whether it was cancelled.
 const LOOK: Duration = Duration::from_millis(20);
@@ -16,6 +16,8 @@ const LOOK: Duration = Duration::from_millis(20);
 /// The standard mutex lets a caller that comes back at once overtake those that wait: with many callers, some would wait
 /// forever.
 pub(super) struct Queue<T> {
+    /// Callers that may wait, beside the one that is served.
+    limit: Option<usize>,
     tickets: Mutex<Tickets>,
     turn: Condvar,
     value: Mutex<T>,
@@ -30,6 +32,11 @@ struct Tickets {
 }
 
 impl Tickets {
+    /// Callers that are served or wait.
+    fn present(&self) -> usize {
+        (self.next - self.serving) as usize - self.left.len()
+    }
+
     /// Moves on to the next caller that is still there.
     fn advance(&mut self) {
         self.serving += 1;
@@ -40,13 +47,23 @@ impl Tickets {
 }
 
 impl<T> Queue<T> {
-    pub(super) fn new(value: T) -> Self {
-        Self { tickets: Mutex::default(), turn: Condvar::new(), value: Mutex::new(value) }
+    pub(super) fn new(value: T, limit: Option<usize>) -> Self {
+        Self { limit, tickets: Mutex::default(), turn: Condvar::new(), value: Mutex::new(value) }
     }
 
     /// Waits for the caller's turn, or until it is cancelled.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Busy`] at once if as many wait as may, [`ErrorKind::Cancelled`].
     pub(super) fn wait(&self, cancellation: &Cancellation) -> Result<Turn<'_, T>> {
         let mut tickets = self.tickets();
+        // All but the one that is served wait, and so would this one.
+        let waiting = tickets.present();
+        if let Some(limit) = self.limit.filter(|&limit| waiting > limit) {
+            let message =
+                format!("at most {limit} callers that wait for the encoder expected, one more found: try again later");
+            return Err(Error::new(ErrorKind::Busy, message));
+        }
         let ticket = tickets.next;
         tickets.next += 1;
         while tickets.serving != ticket {
@@ -98,7 +115,6 @@ impl<T> Drop for Turn<'_, T> {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use crate::error::ErrorKind;
     use std::sync::Arc;
     use std::thread;
 
@@ -111,7 +127,7 @@ mod tests {
 
     #[test]
     fn first_come_first_served() {
-        let queue = Arc::new(Queue::new(Vec::new()));
+        let queue = Arc::new(Queue::new(Vec::new(), None));
         let first = queue.wait(&Cancellation::new()).unwrap();
         let mut callers = Vec::new();
         for name in 0..8 {
@@ -127,8 +143,29 @@ mod tests {
     }
 
     #[test]
+    fn no_more_wait_than_may() {
+        let queue = Arc::new(Queue::new(0, Some(1)));
+        let first = queue.wait(&Cancellation::new()).unwrap();
+        let shared = queue.clone();
+        let waiting = thread::spawn(move || *shared.wait(&Cancellation::new()).unwrap() += 1);
+        until_taken(&queue, 2);
+        let busy = queue.wait(&Cancellation::new()).err().unwrap();
+        assert_eq!(busy.kind(), ErrorKind::Busy);
+        assert!(busy.to_string().contains("at most 1 callers that wait"), "{busy}");
+        drop(first);
+        waiting.join().unwrap();
+        // Whoever was refused left nothing behind.
+        assert_eq!(*queue.wait(&Cancellation::new()).unwrap(), 1);
+        let nobody = Queue::new(0, Some(0));
+        let first = nobody.wait(&Cancellation::new()).unwrap();
+        assert_eq!(nobody.wait(&Cancellation::new()).err().unwrap().kind(), ErrorKind::Busy);
+        drop(first);
+        nobody.wait(&Cancellation::new()).unwrap();
+    }
+
+    #[test]
     fn a_cancelled_caller_leaves_and_the_rest_goes_on() {
-        let queue = Arc::new(Queue::new(0));
+        let queue = Arc::new(Queue::new(0, None));
         let first = queue.wait(&Cancellation::new()).unwrap();
         let cancellation = Cancellation::new();
         let (shared, token) = (queue.clone(), cancellation.clone());

@@ -12,10 +12,12 @@ use ort::session::{RunOptions, Session, SessionInputValue};
 use ort::value::{Outlet, TensorElementType, TensorRef, ValueType};
 use radzero_kernels::Kernels;
 
+use super::process::Process;
 use super::queue::Queue;
-use super::{Cancellation, Device, Placement, Runtime, kernels, placement, providers};
-use crate::error::{Error, ErrorKind, Result};
-use crate::manifest::{self, Dimension, Element, Graph, ModelDirectory, Tensor};
+use super::{Cancellation, Device, Placement, Runtime, failure, kernels, placement, providers};
+use radzero_format::manifest::{self, Dimension, Element, Graph, ModelDirectory, Tensor};
+use radzero_format::record::EncoderRecord;
+use radzero_format::{Error, ErrorKind, Result};
 
 /// A host's own change to the session options.
 pub(crate) type Configure = Arc<dyn Fn(SessionBuilder) -> ort::Result<SessionBuilder> + Send + Sync>;
@@ -32,6 +34,8 @@ pub(crate) struct SessionOptions {
     /// Known once the model and the library are.
     pub(crate) model_hash: String,
     pub(crate) library_version: String,
+    /// Callers that may wait for a graph; any number without.
+    pub(crate) max_waiting: Option<usize>,
     pub(crate) configure: Option<Configure>,
     /// The project's own kernels, where they serve the device and the processor.
     pub(crate) kernels: Option<Kernels>,
@@ -44,7 +48,8 @@ pub(crate) struct SessionOptions {
 struct Shared {
     session: Queue<Session>,
     placement: Arc<Placement>,
-    device: Device,
+    record: EncoderRecord,
+    process: Process,
     graph: String,
 }
 
@@ -52,13 +57,12 @@ impl Shared {
     fn open(runtime: &Runtime, directory: &ModelDirectory, graph: &Graph, options: &SessionOptions) -> Result<Self> {
         let path = directory.file(&graph.file);
         let mut builder = configured(runtime, options).map_err(|error| {
-            Error::new(ErrorKind::Runtime, format!("cannot prepare a session for {}", path.display()))
-                .with_source(error)
+            failure::error(ErrorKind::Runtime, format!("cannot prepare a session for {}", path.display()), error)
         })?;
         if let Some(kernels) = options.kernels {
             let domain = kernels::domain(kernels, options.threads);
             builder = domain.and_then(|domain| Ok(builder.with_operators(domain)?)).map_err(|error| {
-                Error::new(ErrorKind::Runtime, "cannot hand the kernels to ONNX Runtime").with_source(error)
+                failure::error(ErrorKind::Runtime, "cannot hand the kernels to ONNX Runtime", error)
             })?;
         }
         if let Some(provider) = providers::dispatch(options, directory.manifest(), graph)? {
@@ -77,7 +81,10 @@ impl Shared {
         check_contract(&path, graph, &session)?;
         let placement = Arc::new(Placement::read(&session)?);
         placement.require(options.device, &graph.file)?;
-        Ok(Self { session: Queue::new(session), placement, device: options.device, graph: graph.file.clone() })
+        let kernels = options.kernels.filter(|_| placement.has_own_operators()).map(Kernels::name);
+        let record = EncoderRecord::new(options.device, placement.nodes(), kernels, runtime.version());
+        let session = Queue::new(session, options.max_waiting);
+        Ok(Self { session, placement, record, process: Process::current(), graph: graph.file.clone() })
     }
 
     /// Runs the graph; `read` sees its only output while the session is held.
@@ -87,9 +94,8 @@ impl Shared {
         cancellation: &Cancellation,
         read: impl FnOnce(ArrayViewD<'_, f32>) -> Option<T>,
     ) -> Result<T> {
-        let failed = |error: ort::Error| {
-            Error::new(ErrorKind::Inference, format!("{} failed: {error}", self.graph)).with_source(error)
-        };
+        let failed = |error: ort::Error| failure::error(ErrorKind::Inference, format!("{} failed", self.graph), error);
+        self.process.check()?;
         let inputs: Vec<_> = inputs.into_iter().map(|(name, value)| (Cow::Borrowed(name), value)).collect();
         let options = RunOptions::new().map_err(failed)?;
         let mut session = self.session.wait(cancellation)?;
@@ -109,7 +115,7 @@ impl Shared {
 
 fn configured(runtime: &Runtime, options: &SessionOptions) -> ort::Result<SessionBuilder> {
     let spinning = options.device != Device::Cpu;
-    Ok(Session::builder(runtime.environment())?
+    Ok(Session::builder(&runtime.environment)?
         .with_no_environment_execution_providers()?
         .with_intra_threads(options.threads.get())?
         // Resampling, similarity and maps use the same cores between runs: idle workers must not burn them.
@@ -126,13 +132,11 @@ fn not_opened(runtime: &Runtime, device: Device, path: &Path, error: ort::Error)
     use ort::ErrorCode::{InvalidGraph, InvalidProtobuf, NoModel, NoSuchFile};
     match (device, error.code()) {
         (Device::Cpu, _) | (_, InvalidGraph | InvalidProtobuf | NoModel | NoSuchFile) => {
-            let message = format!("ONNX Runtime refuses {}: {error}", path.display());
-            Error::new(ErrorKind::Model, message).with_source(error)
+            failure::error(ErrorKind::Model, format!("ONNX Runtime refuses {}", path.display()), error)
         }
         // Its libraries are there: it was registered.
         (Device::OpenVino | Device::OpenVinoBf16, _) => {
-            let message = format!("{device} cannot run {}: {error}", path.display());
-            Error::new(ErrorKind::Provider, message).with_source(error)
+            failure::error(ErrorKind::Provider, format!("{device} cannot run {}", path.display()), error)
         }
         _ => providers::refused(runtime, device, error),
     }
@@ -212,8 +216,19 @@ impl ImageSession {
         })
     }
 
-    pub(crate) fn placement(&self) -> &Arc<Placement> {
+    pub(crate) fn placement(&self) -> &Placement {
         &self.0.placement
+    }
+
+    /// What runs it.
+    pub(crate) fn record(&self) -> &EncoderRecord {
+        &self.0.record
+    }
+
+    /// # Errors
+    /// [`ErrorKind::Forked`] in a child of the process that opened it.
+    pub(crate) fn check_process(&self) -> Result<()> {
+        self.0.process.check()
     }
 }
 
@@ -236,17 +251,24 @@ impl TextSession {
         })
     }
 
-    pub(crate) fn device(&self) -> Device {
-        self.0.device
+    pub(crate) fn placement(&self) -> &Placement {
+        &self.0.placement
     }
 
-    pub(crate) fn placement(&self) -> &Arc<Placement> {
-        &self.0.placement
+    /// What runs it.
+    pub(crate) fn record(&self) -> &EncoderRecord {
+        &self.0.record
+    }
+
+    /// # Errors
+    /// [`ErrorKind::Forked`] in a child of the process that opened it.
+    pub(crate) fn check_process(&self) -> Result<()> {
+        self.0.process.check()
     }
 }
 
 fn invalid(graph: &str, error: ort::Error) -> Error {
-    Error::new(ErrorKind::Inference, format!("{graph}: input cannot be handed over: {error}")).with_source(error)
+    failure::error(ErrorKind::Inference, format!("{graph}: input cannot be handed over"), error)
 }
 
 impl fmt::Debug for ImageSession {

@@ -59,7 +59,8 @@ pub(super) fn title(evaluation: &Evaluation) -> String {
 
 /// What made the result, as name and value.
 pub(super) fn facts(evaluation: &Evaluation) -> Vec<(&'static str, String)> {
-    let RunRecord { model, intensity, files, images, radzero, .. } = &evaluation.run;
+    let RunRecord { evaluated, intensity, files, images, radzero, .. } = &evaluation.run;
+    let (model, encoder) = (&evaluated.model, &evaluated.image_encoder);
     let timing = &evaluation.timing;
     let scored = match evaluation.failed.len() {
         0 => format!("{} of {images}", evaluation.scored),
@@ -67,20 +68,20 @@ pub(super) fn facts(evaluation: &Evaluation) -> Vec<(&'static str, String)> {
     };
     let files: Vec<String> =
         files.iter().map(|file| format!("{} ({})", file.name, file.sha256.get(..12).unwrap_or(&file.sha256))).collect();
-    let runtime = model.onnxruntime.as_deref().unwrap_or("of unknown version");
     let mut facts = vec![
         ("images", scored),
         ("model", format!("{}, {}", model.name, model.hash)),
-        ("precision", model.precision.clone()),
-        ("provider", format!("{} on {}", model.provider, model.device)),
+        ("precision", model.precision.to_string()),
+        ("provider", format!("{} on {}", encoder.provider, encoder.device)),
         ("intensity policy", intensity.to_string()),
-        ("geometry", model.geometry.clone()),
+        ("geometry", model.geometry.to_string()),
         ("label files", files.join(", ")),
         (
             "versions",
             format!(
-                "radzero {radzero}, ONNX Runtime {runtime}, own kernels {}",
-                model.kernels.as_deref().unwrap_or("none")
+                "radzero {radzero}, ONNX Runtime {}, own kernels {}",
+                encoder.onnxruntime,
+                encoder.kernels.as_deref().unwrap_or("none")
             ),
         ),
         (

@@ -13,6 +13,8 @@ pub mod record;
 
 use std::time::{Duration, Instant};
 
+use radzero_core::chain;
+
 use self::ahead::{Read, ahead};
 use self::journal::Journal;
 use self::model::{Model, Similarity};
@@ -103,7 +105,7 @@ pub fn run<T: Task, M: Model>(
             }
             Err(error) => {
                 watch.failed(&sample.id, &error);
-                outcome.failed.push(FailedImage { image: sample.id.clone(), error: with_causes(&error) });
+                outcome.failed.push(FailedImage { image: sample.id.clone(), error: chain(&error) });
             }
         }
         Ok(())
@@ -120,19 +122,4 @@ fn check(found: &[impl Similarity], asked: usize) -> Result<()> {
         true => Err(Error::ModelValue(Undefined::NotANumber)),
         false => Ok(()),
     }
-}
-
-/// An error's message with those of its causes that it does not quote.
-pub fn with_causes(error: &dyn std::error::Error) -> String {
-    let mut message = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let text = error.to_string();
-        if !message.contains(&text) {
-            message.push_str(": ");
-            message.push_str(&text);
-        }
-        cause = error.source();
-    }
-    message
 }

@@ -1,9 +1,9 @@
 //! What is evaluated, as the loop sees it: so that everything but the model itself is tested without weights.
 
 use ndarray::Array2;
-use radzero_core::{Comparison, EncodedPrompt, Peak, RadZero, Radiograph};
+use radzero_core::{Comparison, EncodedPrompt, Error, ErrorKind, Peak, RadZero, Radiograph};
 
-use super::record::ModelRecord;
+use super::record::Evaluated;
 
 /// A model that compares an image with sentences.
 pub trait Model {
@@ -25,7 +25,10 @@ pub trait Model {
     fn compare(&self, radiograph: &Radiograph, prompts: &[Self::Prompt]) -> radzero_core::Result<Vec<Self::Found>>;
 
     /// What is evaluated, for the record.
-    fn record(&self) -> ModelRecord;
+    ///
+    /// # Errors
+    /// Those of the model.
+    fn record(&self) -> radzero_core::Result<Evaluated>;
 }
 
 /// How similar an image and a sentence are.
@@ -56,26 +59,14 @@ impl Model for RadZero {
         Self::compare(self, &self.encode_image(radiograph)?, prompts)
     }
 
-    fn record(&self) -> ModelRecord {
-        let manifest = self.manifest();
-        let wanted = self.device().provider();
-        let provider = self.image_placement().providers().max_by_key(|&(name, nodes)| (name == wanted, nodes));
-        ModelRecord {
-            name: manifest.name.clone(),
-            hash: self.directory().hash().to_string(),
-            precision: word(&manifest.precision),
-            device: self.device().to_string(),
-            provider: provider.map_or_else(String::new, |(name, _)| name.to_owned()),
-            geometry: word(&manifest.preprocessing.geometry),
-            onnxruntime: self.runtime().version().map(str::to_owned),
-            kernels: self.kernels().map(str::to_owned),
-        }
+    fn record(&self) -> radzero_core::Result<Evaluated> {
+        let missing = || Error::new(ErrorKind::EncoderNotOpen, "an evaluation needs both encoders of a model");
+        Ok(Evaluated {
+            model: Self::record(self).clone(),
+            image_encoder: self.image_encoder().ok_or_else(missing)?.clone(),
+            text_encoder: self.text_encoder().ok_or_else(missing)?.clone(),
+        })
     }
-}
-
-/// The word that a plain enum is written as.
-fn word(value: &impl serde::Serialize) -> String {
-    serde_json::to_value(value).ok().and_then(|value| value.as_str().map(str::to_owned)).unwrap_or_default()
 }
 
 impl Similarity for Comparison {

@@ -2,29 +2,21 @@
 
 use serde::{Deserialize, Serialize};
 
+use radzero_core::radiograph::IntensityPolicy;
+use radzero_core::record::{EncoderRecord, ModelRecord};
+
 use crate::datasets::{Dataset, LabelFile};
 use crate::tasks::{Task, TaskKind};
-use radzero_core::radiograph::IntensityPolicy;
 
-/// The model and what runs it.
+/// The model and what runs it, in the words of every result's record.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ModelRecord {
-    /// Its name.
-    pub name: String,
-    /// SHA-256 of its manifest, which holds the hash of every file.
-    pub hash: String,
-    /// Precision of the weights.
-    pub precision: String,
-    /// The device asked for.
-    pub device: String,
-    /// The execution provider that runs the image graph, as read from the session.
-    pub provider: String,
-    /// How images are fitted to the model's square.
-    pub geometry: String,
-    /// Version of ONNX Runtime.
-    pub onnxruntime: Option<String>,
-    /// The runtime's own kernels, by instruction set, if any.
-    pub kernels: Option<String>,
+pub struct Evaluated {
+    /// The model.
+    pub model: ModelRecord,
+    /// What runs the image graph.
+    pub image_encoder: EncoderRecord,
+    /// What runs the text graph.
+    pub text_encoder: EncoderRecord,
 }
 
 /// Everything that the rows of a journal depend on.
@@ -42,8 +34,9 @@ pub struct RunRecord {
     pub images: usize,
     /// The intensity policy.
     pub intensity: IntensityPolicy,
-    /// The model.
-    pub model: ModelRecord,
+    /// The model, and what runs it.
+    #[serde(flatten)]
+    pub evaluated: Evaluated,
     /// Version of this library.
     pub radzero: String,
 }
@@ -51,15 +44,15 @@ pub struct RunRecord {
 impl RunRecord {
     /// The record of a run of `model` over `dataset`.
     #[must_use]
-    pub fn new<T: Task>(dataset: &Dataset<T::Truth>, model: ModelRecord) -> Self {
+    pub fn new<T: Task>(dataset: &Dataset<T::Truth>, evaluated: Evaluated) -> Self {
         Self {
-            format: 2,
+            format: 3,
             task: T::KIND,
             dataset: dataset.name.clone(),
             files: dataset.files.clone(),
             images: dataset.samples.len(),
             intensity: dataset.policy,
-            model,
+            evaluated,
             radzero: env!("CARGO_PKG_VERSION").to_owned(),
         }
     }
@@ -72,9 +65,9 @@ impl RunRecord {
         differing.map(|((what, one), (_, other))| format!("{what}: {one}, here {other}"))
     }
 
-    fn flat(&self) -> [(&'static str, String); 14] {
+    fn flat(&self) -> [(&'static str, String); 16] {
         let files: Vec<String> = self.files.iter().map(|file| format!("{} {}", file.name, file.sha256)).collect();
-        let model = &self.model;
+        let Evaluated { model, image_encoder, text_encoder } = &self.evaluated;
         [
             ("format", self.format.to_string()),
             ("task", self.task.to_string()),
@@ -83,12 +76,15 @@ impl RunRecord {
             ("number of images", self.images.to_string()),
             ("intensity policy", self.intensity.to_string()),
             ("model", model.name.clone()),
-            ("model hash", model.hash.clone()),
-            ("precision", model.precision.clone()),
-            ("device", model.device.clone()),
-            ("provider", format!("{}, geometry {}", model.provider, model.geometry)),
-            ("ONNX Runtime", format!("{:?}", model.onnxruntime)),
-            ("kernels", format!("{:?}", model.kernels)),
+            ("model hash", model.hash.to_string()),
+            ("precision", model.precision.to_string()),
+            ("device", image_encoder.device.to_string()),
+            ("provider", image_encoder.provider.clone()),
+            ("ONNX Runtime", image_encoder.onnxruntime.clone()),
+            ("kernels", image_encoder.kernels.clone().unwrap_or_else(|| "none".into())),
+            // What is left, in full: it differs seldom where nothing above does.
+            ("image graph", format!("{image_encoder:?}, {model:?}")),
+            ("text graph", format!("{text_encoder:?}")),
             ("version", self.radzero.clone()),
         ]
     }

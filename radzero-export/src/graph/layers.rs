@@ -239,14 +239,10 @@ pub(super) fn shared_end(
     loss: &LossSettings,
     input: &Value,
 ) -> Result<Value, ExportError> {
-    use radzero_core::manifest::SimilarityOperator::{Cos, Dot};
     let normed = if loss.layer_norm {
         layer_norm(graph, &format!("{LOSS}layer_norm"), input, TORCH_EPS)?
     } else {
         input.clone()
     };
-    Ok(match loss.operator {
-        Cos => l2_normalise(graph, "unit_length", &normed),
-        Dot => normed,
-    })
+    Ok(if loss.operator.is_normalised() { l2_normalise(graph, "unit_length", &normed) } else { normed })
 }

@@ -30,11 +30,7 @@ pub(crate) fn resample(stored: ArrayView2<'_, f32>, grid: usize, convention: Pos
 
 /// The four source cells of a target cell along one axis, with their weights.
 fn taps(cell: usize, side: usize, grid: usize, convention: PositionConvention) -> [(usize, f64); 4] {
-    let target = match convention {
-        PositionConvention::Offset => grid as f64 + 0.1,
-        PositionConvention::Size => grid as f64,
-    };
-    let source = (cell as f64 + 0.5) * side as f64 / target - 0.5;
+    let source = (cell as f64 + 0.5) * side as f64 / convention.scaled_side(grid) - 0.5;
     // The centre itself is not clamped, the cells read are: so does PyTorch.
     let first = source.floor();
     let t = source - first;

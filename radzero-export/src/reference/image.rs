@@ -63,10 +63,7 @@ fn positions(checkpoint: &Checkpoint, convention: PositionConvention) -> Result<
     if side == grid {
         return Ok(stored);
     }
-    let span = match convention {
-        PositionConvention::Offset => grid as f64 + 0.1,
-        PositionConvention::Size => grid as f64,
-    };
+    let span = convention.scaled_side(grid);
     let mut matrix = Array2::<f64>::zeros((grid, side));
     for target in 0..grid {
         let centre = (target as f64 + 0.5) * (side as f64 / span) - 0.5;

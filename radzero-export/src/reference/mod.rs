@@ -9,7 +9,7 @@ mod ops;
 pub(crate) mod text;
 
 use ndarray::{Array1, Array2, Axis};
-use radzero_core::manifest::{PositionConvention, Precision, SelfTest, SimilarityOperator};
+use radzero_core::manifest::{PositionConvention, Precision, SelfTest};
 use safetensors::Dtype;
 use safetensors::tensor::{TensorView, serialize};
 use tokenizers::Tokenizer;
@@ -176,10 +176,7 @@ fn end(checkpoint: &Checkpoint, rows: Array2<f32>) -> Result<Array2<f32>, Export
     } else {
         rows
     };
-    Ok(match loss.operator {
-        SimilarityOperator::Cos => ops::unit_length(rows),
-        SimilarityOperator::Dot => rows,
-    })
+    Ok(if loss.operator.is_normalised() { ops::unit_length(rows) } else { rows })
 }
 
 pub(crate) fn finite(what: &'static str, values: &Array2<f32>) -> Result<(), ExportError> {

@@ -21,11 +21,11 @@ fn main() -> ExitCode {
         let model = builder.open()?;
         Ok(format!(
             "{} image on {}: {}; text on {}: {}",
-            model.runtime().version().unwrap_or("unknown"),
+            model.runtime().version(),
             model.device(),
-            model.image_placement(),
-            model.text_device(),
-            model.text_placement()
+            model.image_placement().map_or_else(String::new, ToString::to_string),
+            model.device().for_text(),
+            model.text_placement().map_or_else(String::new, ToString::to_string)
         ))
     };
     match open() {
@@ -34,7 +34,7 @@ fn main() -> ExitCode {
             ExitCode::SUCCESS
         }
         Err(error) => {
-            println!("{:?}: {error}", error.kind());
+            println!("{:?}: {error:#}", error.kind());
             ExitCode::FAILURE
         }
     }

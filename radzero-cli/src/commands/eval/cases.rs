@@ -12,12 +12,12 @@ use radzero_eval::datasets::region::Region;
 use radzero_eval::metrics::pointing::{Corners, hit};
 use radzero_eval::report::html;
 use radzero_eval::tasks::Case;
+use radzero_render::{Panel, Picture};
 
 use crate::NOTICE;
 use crate::console::{complain, one_line};
 use crate::error::{Failure, Outcome};
 use crate::output::files::write_whole;
-use crate::output::overlay::{Panel, Picture};
 
 /// Of the pictures, in the output directory.
 const FOLDER: &str = "cases";
@@ -103,19 +103,13 @@ fn picture<T>(
     let notes =
         vec![format!("Contour: similarity {:.2}. Ring: greatest similarity.", case.threshold), NOTICE.to_owned()];
     let panels = found.len() + usize::from(truth.is_some());
-    let mut picture = Picture::new(&radiograph.to_rgb_image(), panels, case.threshold, notes)?;
+    let mut picture = Picture::new(radiograph.levels(), panels, case.threshold, notes)?;
     for found in &found {
-        let map = found.map();
-        picture.push(Panel {
-            title: one_line(prompt).into_owned(),
-            caption: case.caption.clone(),
-            map: map.values(),
-            peak: Some(map.peak()),
-        })?;
+        picture.push_comparison(found, one_line(prompt).into_owned(), case.caption.clone())?;
     }
     if let Some(truth) = truth {
         let title = "Ground truth".to_owned();
         picture.push(Panel { title, caption: String::new(), map: truth.view(), peak: None })?;
     }
-    picture.png()
+    Ok(picture.png()?)
 }

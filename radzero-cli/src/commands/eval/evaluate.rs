@@ -5,15 +5,15 @@ use std::io::Write as _;
 use std::path::Path;
 
 use indicatif::ProgressBar;
-use radzero_core::RadZero;
+use radzero_core::{RadZero, chain};
 use radzero_eval::datasets::Dataset;
 use radzero_eval::metrics::bootstrap::Bootstrap;
 use radzero_eval::report::result::Evaluation;
 use radzero_eval::report::{html, markdown};
 use radzero_eval::run::journal::Journal;
-use radzero_eval::run::model::Model as _;
+use radzero_eval::run::model::Model;
 use radzero_eval::run::record::RunRecord;
-use radzero_eval::run::{self, Progress, Watch, with_causes};
+use radzero_eval::run::{self, Progress, Watch};
 use radzero_eval::tasks::Task;
 
 use super::cases::{self, Truth};
@@ -36,7 +36,7 @@ impl Watch for Bar {
     }
 
     fn failed(&mut self, image: &str, error: &radzero_eval::Error) {
-        let (image, message) = (one_line(image), with_causes(error));
+        let (image, message) = (one_line(image), chain(error));
         self.0.suspend(|| complain(&format!("error: {image}: {}", one_line(&message))));
         self.0.inc(1);
     }
@@ -52,7 +52,7 @@ pub(super) fn run<T: Task>(
     complain(NOTICE);
     let model = job::open(model)?;
     fs::create_dir_all(out).map_err(|source| Failure::CreateDirectory { path: out.to_owned(), source })?;
-    let record = RunRecord::new::<T>(dataset, model.record());
+    let record = RunRecord::new::<T>(dataset, Model::record(&model)?);
     let mut journal = Journal::open(&out.join("journal.jsonl"), &record)?;
     interrupt::install()?;
 

@@ -4,15 +4,15 @@ use dicom_core::Tag;
 use dicom_core::value::PrimitiveValue;
 use dicom_object::InMemDicomObject;
 
-use super::fail;
-use crate::error::Result;
+use crate::radiograph::refusal::damaged;
+use radzero_format::Result;
 
 /// A number; `None` where the attribute is absent or empty.
 pub(super) fn number<T: TryFrom<i64>>(object: &InMemDicomObject, tag: Tag, name: &str) -> Result<Option<T>> {
     match object.element(tag) {
         Ok(element) if !element.value().to_str().is_ok_and(|text| text.trim().is_empty()) => {
             let value = element.to_int::<i64>().ok().and_then(|value| T::try_from(value).ok());
-            value.map(Some).ok_or_else(|| fail(format!("{name} is not a number in range")))
+            value.map(Some).ok_or_else(|| damaged(format!("{name} is not a number in range")))
         }
         _ => Ok(None),
     }
@@ -23,6 +23,12 @@ pub(super) fn text(object: &InMemDicomObject, tag: Tag) -> Option<String> {
     let value = object.element(tag).ok()?.to_str().ok()?;
     let first = value.split('\\').next().unwrap_or_default().trim_matches(['\0', ' ']);
     (!first.is_empty()).then(|| first.to_owned())
+}
+
+/// All values of an attribute of text, without padding.
+pub(super) fn values(object: &InMemDicomObject, tag: Tag) -> Vec<String> {
+    let text = object.element(tag).ok().and_then(|element| element.to_str().ok()).unwrap_or_default();
+    text.split('\\').map(|value| value.trim_matches(['\0', ' ']).to_owned()).collect()
 }
 
 /// The first of an attribute's decimal strings.

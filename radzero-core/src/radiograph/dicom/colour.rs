@@ -5,13 +5,13 @@ use dicom_object::InMemDicomObject;
 use ndarray::Array2;
 
 use super::codec::{Colours, Decoded, Plane};
-use super::fail;
 use super::frame::FrameSamples;
 use super::layout::{Layout, Photometric};
 use super::lut::Lut;
 use super::samples::Samples;
-use crate::error::{Error, Result};
+use crate::radiograph::refusal::{damaged, unknown_policy, unsupported};
 use crate::radiograph::{IntensityPolicy, IntensityRule, Warning, intensity};
+use radzero_format::{Error, Result};
 
 pub(super) fn levels(
     object: &InMemDicomObject,
@@ -24,7 +24,7 @@ pub(super) fn levels(
     let luminance = match layout.photometric {
         Photometric::Palette => palette(object, &samples.plane()?, layout, warnings)?,
         _ if layout.bits_allocated != 8 || layout.bits_stored != 8 => {
-            return Err(fail(format!("colour of 8 bits a sample expected, {} found", layout.bits_stored)));
+            return Err(unsupported(format!("colour of 8 bits a sample expected, {} found", layout.bits_stored)));
         }
         photometric => match samples {
             FrameSamples::Native(Samples::Bytes(bytes)) => native(&bytes, layout),
@@ -39,15 +39,16 @@ pub(super) fn levels(
         },
     };
     let levels = Array2::from_shape_vec((layout.rows, layout.columns), luminance)
-        .map_err(|error| fail("pixel data do not fill the image").with_source(error))?;
+        .map_err(|error| damaged("pixel data do not fill the image").with_source(error))?;
     match policy {
         IntensityPolicy::Reference | IntensityPolicy::Display => Ok((levels, IntensityRule::Luminance)),
         IntensityPolicy::MinMax => Ok((intensity::min_max(levels.view())?, IntensityRule::MinMax)),
+        other => Err(unknown_policy(other)),
     }
 }
 
 fn not_bytes() -> Error {
-    fail("colour samples of 8 bits expected")
+    damaged("colour samples of 8 bits expected")
 }
 
 fn luminance([red, green, blue]: [u8; 3]) -> u8 {
@@ -94,7 +95,7 @@ fn palette(
     warnings: &mut Vec<Warning>,
 ) -> Result<Vec<u8>> {
     let mut read = |descriptor, data| {
-        object.element(data).map_err(|_| fail("a palette without plain lookup tables is not supported"))?;
+        object.element(data).map_err(|_| unsupported("a palette without plain lookup tables is not supported"))?;
         Lut::read(object, (descriptor, data), layout.domain(), warnings)
     };
     let red = read(tags::RED_PALETTE_COLOR_LOOKUP_TABLE_DESCRIPTOR, tags::RED_PALETTE_COLOR_LOOKUP_TABLE_DATA)?;

@@ -17,10 +17,10 @@ use dicom_transfer_syntax_registry::entries::{
     EXPLICIT_VR_BIG_ENDIAN, EXPLICIT_VR_LITTLE_ENDIAN, IMPLICIT_VR_LITTLE_ENDIAN,
 };
 
-use super::fail;
-use crate::error::{Error, Result};
 use crate::radiograph::guard::guarded;
 use crate::radiograph::kind::Encoding;
+use crate::radiograph::refusal::damaged;
+use radzero_format::{Error, Result};
 
 /// Longest value read: a LUT of 65,536 entries of 16 bits, and as much again.
 const LONGEST_VALUE: usize = 1 << 18;
@@ -98,7 +98,7 @@ impl<'a> Pixels<'a> {
                 offsets: sequence.offset_table().to_vec(),
                 fragments: sequence.fragments().iter().map(Vec::as_slice).collect(),
             },
-            _ => return Err(fail("the pixel data is neither bytes, words nor fragments")),
+            _ => return Err(damaged("the pixel data is neither bytes, words nor fragments")),
         }))
     }
 }
@@ -107,9 +107,9 @@ type DataSet<'a> = (InMemDicomObject, Option<Pixels<'a>>);
 
 const DAMAGED: &str = "the DICOM file is damaged: its data set cannot be parsed";
 
-fn damaged() -> Error {
+fn broken() -> Error {
     // The parser's own message may quote attribute values, so it is not passed on.
-    fail(DAMAGED)
+    damaged(DAMAGED)
 }
 
 /// Reads the `wanted` attributes of a data set, and finds its pixel data. Text is decoded by the Specific Character Set only if
@@ -124,13 +124,13 @@ fn parse<'a>(data: &'a [u8], encoding: Encoding, wanted: &[Tag]) -> Result<DataS
         Encoding::ExplicitLittle => EXPLICIT_VR_LITTLE_ENDIAN.erased(),
         Encoding::ExplicitBig => EXPLICIT_VR_BIG_ENDIAN.erased(),
     };
-    let mut reader = LazyDataSetReader::new_with_ts(Cursor::new(data), &syntax).map_err(|_| damaged())?;
+    let mut reader = LazyDataSetReader::new_with_ts(Cursor::new(data), &syntax).map_err(|_| broken())?;
     let mut object = InMemDicomObject::new_empty();
     // How many sequences are open; the outermost, if it is wanted, with its items so far.
     let mut depth = 0_usize;
     let mut sequence: Option<(Tag, Vec<InMemDicomObject>)> = None;
     while let Some(token) = reader.advance() {
-        match token.map_err(|_| damaged())? {
+        match token.map_err(|_| broken())? {
             LazyDataToken::SequenceStart { tag, .. } => {
                 depth += 1;
                 if depth == 1 && wanted.contains(&tag) {
@@ -168,14 +168,14 @@ fn parse<'a>(data: &'a [u8], encoding: Encoding, wanted: &[Tag]) -> Result<DataS
                     (1, Some((_, items))) => items.last_mut(),
                     _ => None,
                 };
-                let Some(bytes) = value else { return Err(damaged()) };
+                let Some(bytes) = value else { return Err(broken()) };
                 match target {
                     Some(target) if wanted.contains(&header.tag()) && bytes.len() <= LONGEST_VALUE => {
-                        let value = decoder.read_value_preserved(&header).map_err(|_| damaged())?;
+                        let value = decoder.read_value_preserved(&header).map_err(|_| broken())?;
                         let vr = written_vr(&data[..start], encoding, header.vr());
                         target.put(DataElement::new(header.tag(), vr, value));
                     }
-                    _ => decoder.skip_bytes(header.len.0).map_err(|_| damaged())?,
+                    _ => decoder.skip_bytes(header.len.0).map_err(|_| broken())?,
                 }
             }
             LazyDataToken::PixelSequenceStart if depth == 0 => {
@@ -183,7 +183,7 @@ fn parse<'a>(data: &'a [u8], encoding: Encoding, wanted: &[Tag]) -> Result<DataS
                 return Ok((object, Some(pixels)));
             }
             LazyDataToken::PixelSequenceStart => depth += 1,
-            token @ LazyDataToken::LazyItemValue { .. } => token.skip().map_err(|_| damaged())?,
+            token @ LazyDataToken::LazyItemValue { .. } => token.skip().map_err(|_| broken())?,
             _ => {}
         }
     }
@@ -203,7 +203,7 @@ fn fragments<'a, D: StatefulDecode>(reader: &mut LazyDataSetReader<D>, data: &'a
         // A file that ends here has no delimiter: what came before may be the whole image.
         let Ok(token) = token else { break };
         match token {
-            LazyDataToken::ItemStart { .. } if items.len() > MOST_FRAGMENTS => return Err(damaged()),
+            LazyDataToken::ItemStart { .. } if items.len() > MOST_FRAGMENTS => return Err(broken()),
             LazyDataToken::ItemStart { .. } => items.push(&[]),
             LazyDataToken::LazyItemValue { len, decoder } => {
                 let start = usize::try_from(decoder.position()).unwrap_or(usize::MAX);
@@ -211,7 +211,7 @@ fn fragments<'a, D: StatefulDecode>(reader: &mut LazyDataSetReader<D>, data: &'a
                 if let Some(item) = items.last_mut() {
                     *item = &rest[..rest.len().min(len as usize)];
                 }
-                decoder.skip_bytes(len).map_err(|_| damaged())?;
+                decoder.skip_bytes(len).map_err(|_| broken())?;
             }
             LazyDataToken::SequenceEnd => break,
             _ => {}

@@ -4,9 +4,9 @@ use dicom_dictionary_std::tags;
 use dicom_object::InMemDicomObject;
 
 use super::attributes::{items, text};
-use super::fail;
-use crate::error::Result;
+use crate::radiograph::refusal::not_an_image;
 use crate::radiograph::{BodyPart, Eligibility, ImageKind, Intent, Modality, View};
+use radzero_format::Result;
 
 const COMPUTED: &str = "1.2.840.10008.5.1.4.1.1.1";
 const DIGITAL: &str = "1.2.840.10008.5.1.4.1.1.1.1";
@@ -49,7 +49,7 @@ pub(super) fn refuse_other_objects(object: &InMemDicomObject) -> Result<()> {
         _ => None,
     };
     match by_class.or_else(by_modality) {
-        Some(name) => Err(fail(format!("an image expected, {name} found"))),
+        Some(name) => Err(not_an_image(format!("an image expected, {name} found"))),
         None => Ok(()),
     }
 }

@@ -4,11 +4,11 @@ use std::borrow::Cow;
 
 use super::codec::{self, Decoded, Expected, Plane};
 use super::dataset::Pixels;
-use super::fail;
 use super::layout::{Layout, Photometric};
 use super::samples::Samples;
-use crate::error::{Error, Result};
+use crate::radiograph::refusal::{damaged, not_an_image};
 use crate::radiograph::{Frame, TransferSyntax, Warning};
+use radzero_format::{Error, Result};
 
 /// The samples of one frame.
 pub(super) enum FrameSamples<'a> {
@@ -26,7 +26,7 @@ impl<'a> FrameSamples<'a> {
             Self::Planes(decoded) => match decoded.planes.into_iter().next() {
                 Some(Plane::Bytes(bytes)) => Ok(Samples::Bytes(bytes.into())),
                 Some(Plane::Words(words)) => Ok(Samples::Words(words.into())),
-                None => Err(fail("the decoder returned no image")),
+                None => Err(damaged("the decoder returned no image")),
             },
         }
     }
@@ -55,9 +55,9 @@ pub(super) fn read<'a>(
     // Two pixels of YBR_FULL_422 share their chrominances.
     let samples = if layout.photometric == Photometric::Ybr422 { 2 } else { layout.components };
     let length = layout.pixels() * samples * (layout.bits_allocated as usize / 8);
-    let start = frame.index.checked_mul(length).ok_or_else(|| fail("the pixel data is too long"))?;
+    let start = frame.index.checked_mul(length).ok_or_else(|| damaged("the pixel data is too long"))?;
     let short = |found: usize| -> Error {
-        fail(format!("{} bytes of pixel data expected, {found} found", start.saturating_add(length)))
+        damaged(format!("{} bytes of pixel data expected, {found} found", start.saturating_add(length)))
     };
     let range = start..start.checked_add(length).ok_or_else(|| short(0))?;
     Ok(FrameSamples::Native(match *pixels {
@@ -85,7 +85,7 @@ pub(super) fn read<'a>(
                 _ => Samples::Bytes(frame.into()),
             }
         }
-        Pixels::Fragments { .. } => return Err(fail("the pixel data is encapsulated")),
+        Pixels::Fragments { .. } => return Err(damaged("the pixel data is encapsulated")),
     }))
 }
 
@@ -93,7 +93,7 @@ pub(super) fn read<'a>(
 fn codestream<'a>(offsets: &[u32], fragments: &[&'a [u8]], frame: Frame) -> Result<Cow<'a, [u8]>> {
     let own = fragments_of(offsets, fragments, frame)?;
     match own {
-        [] => Err(fail("the DICOM file holds no pixel data: it is not an image")),
+        [] => Err(not_an_image("the DICOM file holds no pixel data: it is not an image")),
         [only] => Ok(Cow::Borrowed(only)),
         several => Ok(Cow::Owned(several.concat())),
     }
@@ -126,12 +126,12 @@ fn fragments_of<'a, 'f>(offsets: &[u32], fragments: &'f [&'a [u8]], frame: Frame
     };
     let start = starts.get(frame.index).filter(|_| starts.len() == frame.count);
     let start = *start.ok_or_else(|| {
-        fail(format!(
+        damaged(format!(
             "{} fragments of pixel data for {} frames: which belongs to which is not said",
             fragments.len(),
             frame.count
         ))
     })?;
     let end = starts.get(frame.index + 1).copied().unwrap_or(fragments.len());
-    fragments.get(start..end).ok_or_else(|| fail("the offset table of the pixel data is not in order"))
+    fragments.get(start..end).ok_or_else(|| damaged("the offset table of the pixel data is not in order"))
 }

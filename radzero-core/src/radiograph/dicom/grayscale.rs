@@ -7,14 +7,14 @@ use dicom_object::InMemDicomObject;
 use ndarray::Array2;
 
 use super::attributes::{number, text};
-use super::fail;
 use super::layout::{Layout, Photometric};
 use super::modality::Modality;
 use super::samples::Samples;
 use super::voi::Voi;
-use crate::error::Result;
 use crate::radiograph::intensity::stored_maximum;
+use crate::radiograph::refusal::{blank, damaged, unknown_policy};
 use crate::radiograph::{IntensityPolicy, IntensityRule, Warning};
+use radzero_format::Result;
 
 /// A bit pattern that occurs, and the value stored in it.
 type Stored = (usize, i32);
@@ -38,9 +38,10 @@ pub(super) fn levels(
         IntensityPolicy::Display | IntensityPolicy::MinMax => {
             chain(object, &stored, layout, policy, &mut table, warnings)?
         }
+        other => return Err(unknown_policy(other)),
     };
     let levels = Array2::from_shape_vec((layout.rows, layout.columns), samples.map(&table));
-    Ok((levels.map_err(|error| fail("pixel data do not fill the image").with_source(error))?, rule))
+    Ok((levels.map_err(|error| damaged("pixel data do not fill the image").with_source(error))?, rule))
 }
 
 /// The published rule: no rescale, no window.
@@ -52,7 +53,7 @@ fn reference(
 ) -> Result<IntensityRule> {
     let greatest = stored.iter().map(|&(_, value)| value).max().unwrap_or(0);
     if greatest <= 0 {
-        return Err(fail("no stored value is positive: the published rule needs one"));
+        return Err(blank("no stored value is positive: the published rule needs one"));
     }
     if stored.iter().any(|&(_, value)| value < 0) {
         warnings.push(Warning::NegativeValues);
@@ -123,7 +124,7 @@ fn range(
     let (least, greatest) =
         values.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), value| (low.min(value), high.max(value)));
     if least >= greatest {
-        return Err(fail("every pixel has the same value: nothing can be seen"));
+        return Err(blank("every pixel has the same value: nothing can be seen"));
     }
     Ok(Voi::Range { least, greatest })
 }

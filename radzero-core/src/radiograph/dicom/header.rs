@@ -5,10 +5,10 @@ use std::io::Read as _;
 
 use flate2::read::DeflateDecoder;
 
-use super::fail;
-use crate::error::Result;
 use crate::radiograph::kind::{Encoding, content_start, is_vr};
+use crate::radiograph::refusal::{damaged, too_large, unsupported};
 use crate::radiograph::{TransferSyntax, Warning};
+use radzero_format::Result;
 
 /// Largest inflated data set: what the largest image takes at 16 bits, and room for the rest.
 const MOST_INFLATED: u64 = 2 * crate::radiograph::MAX_PIXELS as u64 + (1 << 24);
@@ -25,7 +25,7 @@ pub(super) fn known(uid: &str) -> Result<TransferSyntax> {
     TransferSyntax::from_uid(uid).ok_or_else(|| {
         let uid = uid.trim_end_matches(['\0', ' ']);
         let plain = uid.len() <= 64 && uid.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
-        fail(format!(
+        unsupported(format!(
             "transfer syntax {} is not supported",
             if plain && !uid.is_empty() { uid } else { "without a valid UID" }
         ))
@@ -38,7 +38,7 @@ pub(super) fn read(bytes: &[u8], warnings: &mut Vec<Warning>) -> Result<Header> 
     let found = Encoding::guess(data);
     let Some(uid) = named else {
         warnings.push(Warning::NoFileMeta);
-        let encoding = found.ok_or_else(|| fail("the DICOM file names no transfer syntax"))?;
+        let encoding = found.ok_or_else(|| damaged("the DICOM file names no transfer syntax"))?;
         let syntax = match encoding {
             Encoding::ImplicitLittle => TransferSyntax::ImplicitLittleEndian,
             Encoding::ExplicitLittle => TransferSyntax::ExplicitLittleEndian,
@@ -73,11 +73,11 @@ impl Header {
         let mut inflated = Vec::new();
         let read = DeflateDecoder::new(data).take(MOST_INFLATED + 1).read_to_end(&mut inflated);
         if inflated.len() as u64 > MOST_INFLATED {
-            return Err(fail(format!("a data set of at most {MOST_INFLATED} bytes expected, more found")));
+            return Err(too_large(format!("a data set of at most {MOST_INFLATED} bytes expected, more found")));
         }
         // A cut-off data set may still hold the whole image: parsing it decides.
         if inflated.is_empty() {
-            read.map_err(|error| fail("the deflated data set is damaged").with_source(error))?;
+            read.map_err(|error| damaged("the deflated data set is damaged").with_source(error))?;
         }
         Ok(Cow::Owned(inflated))
     }

@@ -7,8 +7,8 @@ use dicom_dictionary_std::tags;
 
 use super::attributes::text;
 use super::{dataset, header};
-use crate::error::Result;
 use crate::radiograph::guard::guarded;
+use radzero_format::Result;
 
 const WANTED: [(Tag, &str); 11] = [
     (tags::PATIENT_NAME, "patient_name"),
@@ -82,7 +82,7 @@ impl fmt::Debug for Identifiers {
 /// The identifiers in the content of a DICOM file. Reading a radiograph never reads them.
 ///
 /// # Errors
-/// [`ErrorKind::Image`](crate::ErrorKind::Image) if the content is no DICOM file or damaged.
+/// One whose kind [is of an image](crate::ErrorKind::is_image) if the content is no DICOM file, or a damaged one.
 pub fn identifiers(bytes: &[u8]) -> Result<Identifiers> {
     guarded("the identifiers cannot be read: the file is damaged", || read(bytes))
 }

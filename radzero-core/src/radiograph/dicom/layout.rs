@@ -5,9 +5,9 @@ use dicom_dictionary_std::tags;
 use dicom_object::InMemDicomObject;
 
 use super::attributes::{number, text};
-use super::fail;
-use crate::error::Result;
 use crate::radiograph::Warning;
+use crate::radiograph::refusal::{damaged, not_an_image, unsupported};
+use radzero_format::Result;
 
 /// Photometric interpretations that can be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,7 +41,7 @@ impl Layout {
     pub(super) fn read(object: &InMemDicomObject, warnings: &mut Vec<Warning>) -> Result<Self> {
         let required = |tag: Tag, name: &str| {
             number::<u32>(object, tag, name)?
-                .ok_or_else(|| fail(format!("the DICOM file has no {name}: it is not an image")))
+                .ok_or_else(|| not_an_image(format!("the DICOM file has no {name}: it is not an image")))
         };
         let mut assumed = |value: Option<u32>, default: u32, warning: Warning| {
             value.unwrap_or_else(|| {
@@ -51,7 +51,7 @@ impl Layout {
         };
         let bits_allocated = required(tags::BITS_ALLOCATED, "Bits Allocated")?;
         if bits_allocated != 8 && bits_allocated != 16 {
-            return Err(fail(format!("8 or 16 bits allocated expected, {bits_allocated} found")));
+            return Err(unsupported(format!("8 or 16 bits allocated expected, {bits_allocated} found")));
         }
         let stored = number(object, tags::BITS_STORED, "Bits Stored")?;
         let bits_stored = assumed(stored, bits_allocated, Warning::BitsStoredAssumed);
@@ -59,7 +59,7 @@ impl Layout {
         let high_bit = assumed(high, bits_stored.saturating_sub(1), Warning::HighBitAssumed);
         if bits_stored == 0 || bits_stored > bits_allocated || high_bit >= bits_allocated || high_bit + 1 < bits_stored
         {
-            return Err(fail(format!(
+            return Err(damaged(format!(
                 "bits stored {bits_stored} with high bit {high_bit} do not fit into {bits_allocated} bits allocated"
             )));
         }
@@ -67,7 +67,7 @@ impl Layout {
         let signed = match assumed(representation, 0, Warning::PixelRepresentationAssumed) {
             0 => false,
             1 => true,
-            other => return Err(fail(format!("pixel representation 0 or 1 expected, {other} found"))),
+            other => return Err(damaged(format!("pixel representation 0 or 1 expected, {other} found"))),
         };
         let components = number(object, tags::SAMPLES_PER_PIXEL, "Samples per Pixel")?.unwrap_or(1_u32);
         let photometric = match text(object, tags::PHOTOMETRIC_INTERPRETATION) {
@@ -76,11 +76,13 @@ impl Layout {
                 warnings.push(Warning::PhotometricAssumed);
                 Photometric::Monochrome2
             }
-            None => return Err(fail("the DICOM file has no Photometric Interpretation")),
+            None => return Err(damaged("the DICOM file has no Photometric Interpretation")),
         };
         let expected = if photometric.is_colour() { 3 } else { 1 };
         if components != expected {
-            return Err(fail(format!("{expected} samples per pixel expected for {photometric:?}, {components} found")));
+            return Err(damaged(format!(
+                "{expected} samples per pixel expected for {photometric:?}, {components} found"
+            )));
         }
         let frames = number(object, tags::NUMBER_OF_FRAMES, "Number of Frames")?.unwrap_or(1_u32);
         Ok(Self {
@@ -137,9 +139,9 @@ impl Photometric {
             "YBR_FULL_422" => Self::Ybr422,
             "YBR_FULL" => Self::Ybr,
             known @ ("HSV" | "ARGB" | "CMYK" | "YBR_PARTIAL_422" | "YBR_PARTIAL_420" | "XYB") => {
-                return Err(fail(format!("photometric interpretation {known} is not supported")));
+                return Err(unsupported(format!("photometric interpretation {known} is not supported")));
             }
-            _ => return Err(fail("the photometric interpretation is unknown")),
+            _ => return Err(unsupported("the photometric interpretation is unknown")),
         })
     }
 

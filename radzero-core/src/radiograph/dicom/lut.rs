@@ -4,9 +4,9 @@ use dicom_core::{Tag, VR};
 use dicom_object::InMemDicomObject;
 
 use super::attributes::words;
-use super::fail;
-use crate::error::Result;
 use crate::radiograph::Warning;
+use crate::radiograph::refusal::damaged;
+use radzero_format::Result;
 
 #[derive(Debug)]
 pub(super) struct Lut {
@@ -24,19 +24,19 @@ impl Lut {
         domain: (f64, f64),
         warnings: &mut Vec<Warning>,
     ) -> Result<Self> {
-        let malformed = || fail("a LUT has no descriptor of three values");
+        let malformed = || damaged("a LUT has no descriptor of three values");
         let &[count, first, bits] = &words(object, descriptor).ok_or_else(malformed)?[..] else {
             return Err(malformed());
         };
         // 65,536 does not fit into its 16 bits.
         let count = if count == 0 { 1 << 16 } else { usize::from(count) };
-        let mut entries = words(object, data).ok_or_else(|| fail("a LUT has no data"))?;
+        let mut entries = words(object, data).ok_or_else(|| damaged("a LUT has no data"))?;
         if entries.len() < count && 2 * entries.len() >= count && bits <= 8 {
             // Two entries of 8 bits a word.
             entries = entries.into_iter().flat_map(u16::to_le_bytes).map(u16::from).collect();
         }
         if entries.len() < count {
-            return Err(fail(format!("a LUT of {count} entries expected, {} found", entries.len())));
+            return Err(damaged(format!("a LUT of {count} entries expected, {} found", entries.len())));
         }
         entries.truncate(count);
         let needed = u16::BITS - entries.iter().copied().max().unwrap_or(0).leading_zeros();

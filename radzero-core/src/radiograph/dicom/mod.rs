@@ -18,6 +18,7 @@ mod layout;
 mod lut;
 mod modality;
 mod samples;
+mod source;
 mod voi;
 
 use dicom_object::InMemDicomObject;
@@ -26,19 +27,22 @@ use self::dataset::Pixels;
 pub use self::identifiers::{Identifiers, identifiers};
 use self::layout::{Layout, Photometric};
 use super::options::ReadOptions;
-use super::{Frame, Intent, Levels, Origin, Radiograph, TransferSyntax, Warning, check_size};
-use crate::error::{Error, ErrorKind, Result};
-
-fn fail(message: impl Into<String>) -> Error {
-    Error::new(ErrorKind::Image, message)
-}
+use super::{
+    Frame, Intent, Origin, OwnedLevels, Radiograph, ReadingRecord, SourceReference, TransferSyntax, Warning, check_size,
+};
+use crate::radiograph::refusal::not_an_image;
+use radzero_format::{Error, ErrorKind, Result};
 
 /// The content of a file.
 pub(super) fn decode(bytes: &[u8], options: &ReadOptions) -> Result<Radiograph> {
     let mut warnings = Vec::new();
     let header = header::read(bytes, &mut warnings)?;
     let data = header.data_set(bytes)?;
-    let (attributes, pixels) = dataset::read(&data, header.encoding, &dataset::IMAGE)?;
+    let mut wanted = dataset::IMAGE.to_vec();
+    if options.source_reference {
+        wanted.extend(source::WANTED);
+    }
+    let (attributes, pixels) = dataset::read(&data, header.encoding, &wanted)?;
     radiograph(&attributes, pixels.as_ref(), header.syntax, options, warnings)
 }
 
@@ -59,11 +63,12 @@ fn radiograph(
     let eligibility = facts::eligibility(attributes);
     if eligibility.intent == Intent::ForProcessing {
         if !options.allow_for_processing {
-            return Err(fail("raw detector data (FOR PROCESSING), which is read only where that is allowed"));
+            let message = "raw detector data (FOR PROCESSING), which is read only where that is allowed";
+            return Err(Error::new(ErrorKind::ForProcessing, message));
         }
         warnings.push(Warning::ForProcessing);
     }
-    let pixels = pixels.ok_or_else(|| fail("the DICOM file holds no pixel data: it is not an image"))?;
+    let pixels = pixels.ok_or_else(|| not_an_image("the DICOM file holds no pixel data: it is not an image"))?;
     let layout = Layout::read(attributes, &mut warnings)?;
     check_size(layout.columns, layout.rows)?;
     let frame = chosen(layout.frames, options.frame)?;
@@ -74,21 +79,26 @@ fn radiograph(
         }
         _ => colour::levels(attributes, samples, &layout, options.intensity, &mut warnings)?,
     };
-    let mut radiograph = Radiograph::new(Levels::Gray(levels), Origin::Dicom, rule)?;
-    radiograph.policy = options.intensity;
-    radiograph.transfer_syntax = Some(syntax);
-    radiograph.frame = Some(frame);
+    let mut reading = ReadingRecord::new(Origin::Dicom, options.intensity, rule);
+    reading.transfer_syntax = Some(syntax);
+    reading.frame = Some(frame);
+    reading.warnings = warnings;
+    let mut radiograph = Radiograph::new(OwnedLevels::Gray(levels), reading)?;
     radiograph.eligibility = Some(eligibility);
-    Ok(radiograph.with_warnings(warnings))
+    if options.source_reference {
+        radiograph.source = Some(SourceReference { frame: Some(frame), ..source::reference(attributes) });
+    }
+    Ok(radiograph)
 }
 
 fn chosen(count: usize, index: Option<usize>) -> Result<Frame> {
-    match index {
-        None if count == 1 => Ok(Frame { index: 0, count }),
-        None => Err(fail(format!("a single frame expected, {count} found: choose one, from 0 to {}", count - 1))),
-        Some(index) if index < count => Ok(Frame { index, count }),
-        Some(index) => Err(fail(format!("frame {index} asked for, frames 0 to {} found", count - 1))),
-    }
+    let message = match index {
+        None if count == 1 => return Ok(Frame { index: 0, count }),
+        Some(index) if index < count => return Ok(Frame { index, count }),
+        None => format!("a single frame expected, {count} found: choose one, from 0 to {}", count - 1),
+        Some(index) => format!("frame {index} asked for, frames 0 to {} found", count - 1),
+    };
+    Err(Error::new(ErrorKind::FrameChoice, message))
 }
 
 #[cfg(test)]
@@ -101,7 +111,7 @@ mod tests {
     use dicom_object::FileMetaTableBuilder;
     use ndarray::{Array2, array};
 
-    use crate::radiograph::{IntensityPolicy, IntensityRule};
+    use crate::radiograph::{IntensityPolicy, IntensityRule, Levels};
 
     const UNCOMPRESSED: [&str; 3] = ["1.2.840.10008.1.2", "1.2.840.10008.1.2.1", "1.2.840.10008.1.2.2"];
 
@@ -144,8 +154,8 @@ mod tests {
 
     fn levels(radiograph: Radiograph) -> Array2<u8> {
         match radiograph.levels() {
-            Levels::Gray(levels) => levels.clone(),
-            Levels::Rgb(_) => Array2::zeros((0, 0)),
+            Levels::Gray(levels) => levels.to_owned(),
+            _ => Array2::zeros((0, 0)),
         }
     }
 
@@ -227,7 +237,7 @@ mod tests {
         for _ in 0..100_000 {
             bytes.extend(b"\x08\x00\x15\x11SQ\0\0\xff\xff\xff\xff\xfe\xff\x00\xe0\xff\xff\xff\xff");
         }
-        assert_eq!(Radiograph::from_bytes(&bytes).unwrap_err().kind(), ErrorKind::Image);
+        assert!(Radiograph::from_bytes(&bytes).unwrap_err().kind().is_image());
         let mut bytes = b"\x08\x00\x05\x00CS\x0a\x00ISO_IR 100".to_vec();
         bytes.extend(b"\x28\x00\x06\x30OW\0\0\xfe\xff\xff\xff\0\0");
         assert!(Radiograph::from_bytes(&bytes).unwrap_err().to_string().contains("damaged"));
@@ -304,7 +314,7 @@ mod tests {
             let mut object = image();
             object.put(element);
             let error = read(object).unwrap_err();
-            assert_eq!(error.kind(), ErrorKind::Image);
+            assert!(error.kind().is_image());
             assert!(error.to_string().contains(hint), "{hint}: {error}");
         }
         let mut object = image();

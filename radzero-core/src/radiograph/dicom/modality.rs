@@ -6,8 +6,8 @@ use dicom_object::InMemDicomObject;
 use super::attributes::{Decimal, decimal, items};
 use super::layout::Layout;
 use super::lut::Lut;
-use crate::error::Result;
 use crate::radiograph::{ModalityTransform, Warning};
+use radzero_format::Result;
 
 #[derive(Debug)]
 pub(super) enum Modality {

@@ -7,8 +7,8 @@ use super::attributes::{Decimal, count, decimal, items, text};
 use super::layout::Layout;
 use super::lut::Lut;
 use super::modality::Modality;
-use crate::error::Result;
 use crate::radiograph::{VoiFunction, VoiTransform, Warning};
+use radzero_format::Result;
 
 #[derive(Debug)]
 pub(super) enum Voi {

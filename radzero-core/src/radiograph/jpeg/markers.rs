@@ -1,15 +1,15 @@
 //! Marker segments of a JPEG codestream (ITU-T T.81 annex B).
 
-use super::broken;
-use crate::error::{Error, Result};
+use crate::radiograph::refusal::damaged;
+use radzero_format::{Error, Result};
 
 pub(in crate::radiograph) fn cut() -> Error {
-    broken("the JPEG codestream is cut off")
+    damaged("the JPEG codestream is cut off")
 }
 
 /// What follows the start of image.
 pub(in crate::radiograph) fn start(stream: &[u8]) -> Result<&[u8]> {
-    stream.strip_prefix(&[0xFF, 0xD8]).ok_or_else(|| broken("this is not a JPEG codestream"))
+    stream.strip_prefix(&[0xFF, 0xD8]).ok_or_else(|| damaged("this is not a JPEG codestream"))
 }
 
 pub(in crate::radiograph) type Segment<'a> = (u8, &'a [u8], &'a [u8]);

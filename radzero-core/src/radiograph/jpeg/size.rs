@@ -2,7 +2,7 @@
 
 use super::super::guard::{check_length, check_memory};
 use super::markers::cut;
-use crate::error::Result;
+use radzero_format::Result;
 
 /// Samples of a block, either way.
 const BLOCK: usize = 8;

@@ -6,8 +6,9 @@
 //! what no code shows: other values in the right places, and a cut within the lowest bit of DC of a progressive frame.
 
 use super::markers::{cut, entropy_coded, segment, start};
-use super::{broken, size};
-use crate::error::Result;
+use super::size;
+use crate::radiograph::refusal::damaged;
+use radzero_format::Result;
 
 /// 64 stuffed 1-bits: more than the extra bits of one coefficient, and a code.
 const ONES: [u8; 16] = [0xFF, 0, 0xFF, 0, 0xFF, 0, 0xFF, 0, 0xFF, 0, 0xFF, 0, 0xFF, 0, 0xFF, 0];
@@ -93,7 +94,7 @@ impl Frame {
             if let Some(found) = restart {
                 if !self.restarts || found != expected {
                     let expected = if self.restarts { format!("number {}", expected & 7) } else { "none".into() };
-                    return Err(broken(format!(
+                    return Err(damaged(format!(
                         "the JPEG codestream is damaged: restart marker: {expected} expected, number {} found",
                         found & 7
                     )));

@@ -4,10 +4,10 @@ mod jpeg;
 mod jpeg2000;
 mod rle;
 
-use super::fail;
-use crate::error::{Error, Result};
 use crate::radiograph::TransferSyntax;
 use crate::radiograph::guard::guarded;
+use crate::radiograph::refusal::{damaged, unsupported};
+use radzero_format::Result;
 
 /// What the data set says of a frame; a codestream must agree before anything is allocated for it.
 #[derive(Debug, Clone, Copy)]
@@ -24,7 +24,7 @@ impl Expected {
         if (columns, rows, components) == (self.columns, self.rows, self.components) {
             return Ok(());
         }
-        Err(broken(format!(
+        Err(damaged(format!(
             "a codestream of {} x {} pixels with {} components expected from the data set, {columns} x {rows} with {components} found",
             self.columns, self.rows, self.components
         )))
@@ -35,7 +35,7 @@ impl Expected {
         if bits <= self.bits_allocated {
             return Ok(());
         }
-        Err(broken(format!(
+        Err(damaged(format!(
             "a codestream of at most {} bits a sample expected from the data set, {bits} found",
             self.bits_allocated
         )))
@@ -89,10 +89,6 @@ pub(super) struct Decoded {
     pub(super) colours: Option<Colours>,
 }
 
-fn broken(message: impl Into<String>) -> Error {
-    fail(message)
-}
-
 /// Decodes one frame.
 pub(super) fn decode(syntax: TransferSyntax, stream: &[u8], expected: &Expected) -> Result<Decoded> {
     let decoder = match syntax {
@@ -104,7 +100,7 @@ pub(super) fn decode(syntax: TransferSyntax, stream: &[u8], expected: &Expected)
         TransferSyntax::Jpeg2000Lossless | TransferSyntax::Jpeg2000 => jpeg2000::decode,
         TransferSyntax::JpegLs | TransferSyntax::JpegLsNearLossless => {
             // dicom-rs decodes it by its feature `charls`, which builds that library: no C++ compiler for a reader of X-rays.
-            return Err(fail(format!(
+            return Err(unsupported(format!(
                 "transfer syntax {syntax} is not supported: its decoder, CharLS, is a C++ library; decompress the file first"
             )));
         }
@@ -112,14 +108,15 @@ pub(super) fn decode(syntax: TransferSyntax, stream: &[u8], expected: &Expected)
         | TransferSyntax::ExplicitLittleEndian
         | TransferSyntax::ExplicitBigEndian
         | TransferSyntax::DeflatedLittleEndian => {
-            return Err(fail("the pixel data is encapsulated although its transfer syntax is uncompressed"));
+            return Err(damaged("the pixel data is encapsulated although its transfer syntax is uncompressed"));
         }
+        other => return Err(unsupported(format!("transfer syntax {other} is not supported"))),
     };
     let mut decoded = guarded("the decoder gave up on the codestream", || decoder(stream, expected))?;
     if decoded.planes.len() != expected.components
         || decoded.planes.iter().any(|plane| plane.len() != expected.pixels())
     {
-        return Err(broken("the decoder returned another number of samples than the image has"));
+        return Err(damaged("the decoder returned another number of samples than the image has"));
     }
     decoded.planes = decoded.planes.into_iter().map(|plane| plane.fitted(expected.bits_allocated)).collect();
     Ok(decoded)

@@ -3,20 +3,21 @@
 //! Here, as the decoder of `dicom-transfer-syntax-registry` (0.10.1) panics on data without a whole header and on segments that
 //! end early, and inflates a segment to its end, whatever the size of the image.
 
-use super::{Decoded, Expected, Plane, broken};
-use crate::error::Result;
+use super::{Decoded, Expected, Plane};
 use crate::radiograph::guard::{check_length, check_memory};
+use crate::radiograph::refusal::damaged;
+use radzero_format::Result;
 
 const HEADER: usize = 64;
 
 pub(super) fn decode(stream: &[u8], expected: &Expected) -> Result<Decoded> {
-    let header = stream.get(..HEADER).ok_or_else(|| broken("the RLE data is cut off"))?;
+    let header = stream.get(..HEADER).ok_or_else(|| damaged("the RLE data is cut off"))?;
     let word =
         |index: usize| header.as_chunks::<4>().0.get(index).map_or(0, |&bytes| u32::from_le_bytes(bytes) as usize);
     let width = expected.bits_allocated as usize / 8;
     let (found, wanted) = (word(0), expected.components * width);
     if found != wanted {
-        return Err(broken(format!("{wanted} RLE segments expected, {found} found")));
+        return Err(damaged(format!("{wanted} RLE segments expected, {found} found")));
     }
     // Bytes, the words made of them, and what is made of those; and 128 bytes at most from two.
     check_memory(expected.pixels(), 2 * wanted + 1)?;
@@ -44,17 +45,17 @@ fn unpack(mut packed: &[u8], length: usize) -> Result<Vec<u8>> {
     // Two bytes make at most 128: what the data cannot fill is not allocated.
     let mut bytes = Vec::with_capacity(length.min(packed.len() * 64));
     while bytes.len() < length {
-        let (&control, rest) = packed.split_first().ok_or_else(|| broken("the RLE data is cut off"))?;
+        let (&control, rest) = packed.split_first().ok_or_else(|| damaged("the RLE data is cut off"))?;
         packed = match control {
             0..=127 => {
                 let run = rest.split_at_checked(usize::from(control) + 1);
-                let (run, rest) = run.ok_or_else(|| broken("the RLE data is cut off"))?;
+                let (run, rest) = run.ok_or_else(|| damaged("the RLE data is cut off"))?;
                 bytes.extend_from_slice(run);
                 rest
             }
             128 => rest,
             129..=255 => {
-                let (&byte, rest) = rest.split_first().ok_or_else(|| broken("the RLE data is cut off"))?;
+                let (&byte, rest) = rest.split_first().ok_or_else(|| damaged("the RLE data is cut off"))?;
                 bytes.resize(bytes.len() + 257 - usize::from(control), byte);
                 rest
             }

@@ -1,8 +1,8 @@
 //! Huffman tables (T.81 annex C and section F.2.2.3).
 
-use super::super::broken;
 use super::bits::Bits;
-use crate::error::Result;
+use crate::radiograph::refusal::damaged;
+use radzero_format::Result;
 
 /// Codes up to this length are found at once.
 const FAST: u32 = 11;
@@ -28,7 +28,7 @@ impl Table {
             table.offset[length as usize] = index as i32 - code as i32;
             for _ in 0..count {
                 if code >= 1 << length {
-                    return Err(broken("a JPEG Huffman table has too many codes"));
+                    return Err(damaged("a JPEG Huffman table has too many codes"));
                 }
                 if length <= FAST {
                     let first = (code << (FAST - length)) as usize;

@@ -1,13 +1,13 @@
 //! Lossless JPEG, Huffman coded (T.81 annex H): every sample is a difference from its neighbours.
 
-use super::super::broken;
 use super::bits::Bits;
 use super::huffman::Table;
 use super::segments::{Scan, Segments};
-use crate::error::{Error, Result};
+use crate::radiograph::refusal::{damaged, unsupported};
+use radzero_format::{Error, Result};
 
-fn damaged() -> Error {
-    broken("the lossless JPEG codestream is damaged")
+fn broken() -> Error {
+    damaged("the lossless JPEG codestream is damaged")
 }
 
 /// What a sample may be, before the point transform is undone.
@@ -23,7 +23,7 @@ struct Range {
 pub(super) fn decode(mut segments: Segments<'_>) -> Result<Vec<Vec<u16>>> {
     let frame = segments.frame.clone();
     if frame.components.iter().any(|component| component.sampling != 0x11) && frame.components.len() > 1 {
-        return Err(broken("subsampled lossless JPEG is not supported"));
+        return Err(unsupported("subsampled lossless JPEG is not supported"));
     }
     let mut planes: Vec<Vec<u16>> = vec![Vec::new(); frame.components.len()];
     while let Some(scan) = segments.next_scan()? {
@@ -35,7 +35,7 @@ pub(super) fn decode(mut segments: Segments<'_>) -> Result<Vec<Vec<u16>>> {
             return Ok(planes);
         }
     }
-    Err(broken("the lossless JPEG codestream is cut off"))
+    Err(damaged("the lossless JPEG codestream is cut off"))
 }
 
 fn decode_scan(segments: &Segments<'_>, scan: &Scan<'_>) -> Result<Vec<Vec<u16>>> {
@@ -45,10 +45,10 @@ fn decode_scan(segments: &Segments<'_>, scan: &Scan<'_>) -> Result<Vec<Vec<u16>>
         .iter()
         .map(|&(_, selectors)| segments.dc.get(usize::from(selectors >> 4)).and_then(Option::as_ref))
         .collect::<Option<_>>()
-        .ok_or_else(damaged)?;
+        .ok_or_else(broken)?;
     let (predictor, shift) = (scan.spectral_start, u32::from(scan.low_bit));
     if !(1..=7).contains(&predictor) || shift >= u32::from(segments.frame.precision) {
-        return Err(damaged());
+        return Err(broken());
     }
     let depth = u32::from(segments.frame.precision) - shift;
     let range = Range { middle: 1 << (depth - 1), mask: (1 << depth) - 1 };
@@ -56,7 +56,7 @@ fn decode_scan(segments: &Segments<'_>, scan: &Scan<'_>) -> Result<Vec<Vec<u16>>
     let restart_rows = match segments.restart_interval {
         0 => usize::MAX,
         interval if interval % columns == 0 => interval / columns,
-        _ => return Err(broken("restarts within a row of lossless JPEG are not supported")),
+        _ => return Err(unsupported("restarts within a row of lossless JPEG are not supported")),
     };
 
     let mut bits = Bits::new(scan.data);
@@ -64,18 +64,18 @@ fn decode_scan(segments: &Segments<'_>, scan: &Scan<'_>) -> Result<Vec<Vec<u16>>
     for row in 0..rows {
         let first = row % restart_rows == 0;
         if first && row > 0 && !bits.restart() {
-            return Err(damaged());
+            return Err(broken());
         }
         if let ([table], [plane]) = (&tables[..], &mut planes[..]) {
             let (above, line) = plane.split_at_mut(row * columns);
             let above = if first { &[][..] } else { &above[(row - 1) * columns..] };
-            decode_row(&mut bits, table, above, &mut line[..columns], predictor, range).ok_or_else(damaged)?;
+            decode_row(&mut bits, table, above, &mut line[..columns], predictor, range).ok_or_else(broken)?;
         } else {
             decode_interleaved(&mut bits, &tables, &mut planes, (row, columns, first), predictor, range)
-                .ok_or_else(damaged)?;
+                .ok_or_else(broken)?;
         }
         if bits.overrun() {
-            return Err(broken("the lossless JPEG codestream is cut off"));
+            return Err(damaged("the lossless JPEG codestream is cut off"));
         }
     }
     if shift > 0 {

@@ -14,11 +14,12 @@ mod segments;
 mod sequential;
 
 use self::segments::{Frame, Process, Segments};
-use super::{Colours, Decoded, Expected, Plane, broken};
-use crate::error::Result;
+use super::{Colours, Decoded, Expected, Plane};
 use crate::radiograph::guard::{check_length, check_memory};
 use crate::radiograph::jpeg;
 use crate::radiograph::jpeg::markers::{segment, start};
+use crate::radiograph::refusal::unsupported;
+use radzero_format::Result;
 
 pub(super) fn decode(stream: &[u8], expected: &Expected) -> Result<Decoded> {
     let frame = segments::frame_header(stream)?;
@@ -40,7 +41,7 @@ pub(super) fn decode(stream: &[u8], expected: &Expected) -> Result<Decoded> {
             lossless::decode(Segments::new(stream)?)?.into_iter().map(Plane::Words).collect()
         }
         (process, precision) => {
-            return Err(broken(format!("{process:?} JPEG of {precision} bits a sample is not supported")));
+            return Err(unsupported(format!("{process:?} JPEG of {precision} bits a sample is not supported")));
         }
     };
     Ok(Decoded { planes, colours: colours(stream, &frame)? })

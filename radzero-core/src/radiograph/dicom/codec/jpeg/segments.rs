@@ -1,9 +1,9 @@
 //! What the marker segments say (T.81 annex B): frame header, tables, and where the scans are.
 
-use super::super::broken;
 use super::huffman::Table;
-use crate::error::Result;
 use crate::radiograph::jpeg::markers::{cut, entropy_coded, segment, start};
+use crate::radiograph::refusal::damaged;
+use radzero_format::Result;
 
 /// How a frame is coded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -64,7 +64,7 @@ pub(super) fn frame_header(stream: &[u8]) -> Result<Frame> {
         }
         rest = behind;
     }
-    Err(broken("the JPEG codestream has no frame header"))
+    Err(damaged("the JPEG codestream has no frame header"))
 }
 
 impl<'a> Segments<'a> {
@@ -104,9 +104,9 @@ impl<'a> Segments<'a> {
         let mut components = Vec::new();
         for &[identifier, tables] in selectors.as_chunks::<2>().0 {
             let index = self.frame.components.iter().position(|component| component.identifier == identifier);
-            let index = index.ok_or_else(|| broken("a JPEG scan names an unknown component"))?;
+            let index = index.ok_or_else(|| damaged("a JPEG scan names an unknown component"))?;
             if components.iter().any(|&(known, _)| known == index) {
-                return Err(broken(format!(
+                return Err(damaged(format!(
                     "the components of a JPEG scan: at most {} expected, one of them twice found",
                     self.frame.components.len()
                 )));
@@ -114,7 +114,7 @@ impl<'a> Segments<'a> {
             components.push((index, tables));
         }
         if components.is_empty() {
-            return Err(broken("a JPEG scan has no component"));
+            return Err(damaged("a JPEG scan has no component"));
         }
         let data = self.rest;
         self.rest = &data[entropy_coded(data)..];
@@ -128,7 +128,7 @@ impl<'a> Segments<'a> {
             let (values, rest) = rest.split_at_checked(total).ok_or_else(cut)?;
             let tables = if selector >> 4 == 0 { &mut self.dc } else { &mut self.ac };
             let slot = tables.get_mut(usize::from(selector & 15));
-            *slot.ok_or_else(|| broken("a JPEG Huffman table has no valid number"))? =
+            *slot.ok_or_else(|| damaged("a JPEG Huffman table has no valid number"))? =
                 Some(Table::new(counts, values)?);
             body = rest;
         }
@@ -148,7 +148,7 @@ impl<'a> Segments<'a> {
                 };
             }
             let slot = self.quantization.get_mut(usize::from(selector & 15));
-            *slot.ok_or_else(|| broken("a JPEG quantization table has no valid number"))? = Some(table);
+            *slot.ok_or_else(|| damaged("a JPEG quantization table has no valid number"))? = Some(table);
             body = rest;
         }
         Ok(())

@@ -1,10 +1,10 @@
 //! Sequential DCT of 12 bits a sample, Huffman coded (T.81 annex F): gray only.
 
-use super::super::broken;
 use super::bits::Bits;
 use super::huffman::Table;
 use super::segments::Segments;
-use crate::error::{Error, Result};
+use crate::radiograph::refusal::{damaged, unsupported};
+use radzero_format::{Error, Result};
 
 /// Where the k-th coefficient in zigzag order belongs (figure A.6).
 const ZIGZAG: [u8; 64] = [
@@ -16,22 +16,22 @@ const ZIGZAG: [u8; 64] = [
 const GREATEST: f32 = 4095.0;
 const MIDDLE: f32 = 2048.0;
 
-fn damaged() -> Error {
-    broken("the 12-bit JPEG codestream is damaged")
+fn broken() -> Error {
+    damaged("the 12-bit JPEG codestream is damaged")
 }
 
 /// The plane, rows x columns.
 pub(super) fn decode(mut segments: Segments<'_>) -> Result<Vec<u16>> {
     let [component] = segments.frame.components[..] else {
-        return Err(broken("12-bit colour JPEG is not supported"));
+        return Err(unsupported("12-bit colour JPEG is not supported"));
     };
     let (rows, columns) = (segments.frame.rows, segments.frame.columns);
-    let scan = segments.next_scan()?.ok_or_else(|| broken("the 12-bit JPEG codestream is cut off"))?;
-    let &[(_, selectors)] = &scan.components[..] else { return Err(damaged()) };
-    let dc = segments.dc.get(usize::from(selectors >> 4)).and_then(Option::as_ref).ok_or_else(damaged)?;
-    let ac = segments.ac.get(usize::from(selectors & 15)).and_then(Option::as_ref).ok_or_else(damaged)?;
+    let scan = segments.next_scan()?.ok_or_else(|| damaged("the 12-bit JPEG codestream is cut off"))?;
+    let &[(_, selectors)] = &scan.components[..] else { return Err(broken()) };
+    let dc = segments.dc.get(usize::from(selectors >> 4)).and_then(Option::as_ref).ok_or_else(broken)?;
+    let ac = segments.ac.get(usize::from(selectors & 15)).and_then(Option::as_ref).ok_or_else(broken)?;
     let steps = segments.quantization.get(usize::from(component.quantization)).copied().flatten();
-    let steps = steps.ok_or_else(damaged)?;
+    let steps = steps.ok_or_else(broken)?;
 
     let basis = basis();
     let mut bits = Bits::new(scan.data);
@@ -41,13 +41,13 @@ pub(super) fn decode(mut segments: Segments<'_>) -> Result<Vec<u16>> {
     for block in 0..across * rows.div_ceil(8) {
         if segments.restart_interval > 0 && block > 0 && block % segments.restart_interval == 0 {
             if !bits.restart() {
-                return Err(damaged());
+                return Err(broken());
             }
             previous = 0;
         }
-        let coefficients = coefficients(&mut bits, dc, ac, &steps, &mut previous).ok_or_else(damaged)?;
+        let coefficients = coefficients(&mut bits, dc, ac, &steps, &mut previous).ok_or_else(broken)?;
         if bits.overrun() {
-            return Err(broken("the 12-bit JPEG codestream is cut off"));
+            return Err(damaged("the 12-bit JPEG codestream is cut off"));
         }
         let (top, left) = (block / across * 8, block % across * 8);
         for (y, line) in inverse(&coefficients, &basis).iter().enumerate().take(rows - top) {

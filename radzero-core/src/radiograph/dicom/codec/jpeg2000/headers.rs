@@ -1,8 +1,9 @@
 //! What the headers of a JPEG 2000 codestream say (ISO/IEC 15444-1 annex A), read before anything is allocated for it.
 
-use super::super::{Expected, broken};
-use crate::error::{Error, Result};
+use super::super::Expected;
 use crate::radiograph::guard::check_bytes;
+use crate::radiograph::refusal::{damaged, unsupported};
+use radzero_format::{Error, Result};
 
 /// More tiles than any device writes; each costs time and memory, whatever its size.
 const MOST_TILES: u64 = 4096;
@@ -18,7 +19,7 @@ const LAYER: u64 = 48;
 const PRECINCT: u64 = 360;
 
 fn cut() -> Error {
-    broken("the JPEG 2000 codestream is cut off")
+    damaged("the JPEG 2000 codestream is cut off")
 }
 
 pub(super) struct Component {
@@ -35,17 +36,17 @@ pub(super) fn read(stream: &[u8], expected: &Expected) -> Result<Vec<Component>>
     expected.check(width as usize, height as usize, count)?;
     let (across, down) = (word(4), word(5));
     if across == 0 || down == 0 {
-        return Err(broken("the JPEG 2000 codestream has tiles without area"));
+        return Err(damaged("the JPEG 2000 codestream has tiles without area"));
     }
     let tiles = u64::from(word(0).div_ceil(across)) * u64::from(word(1).div_ceil(down));
     if tiles > MOST_TILES {
-        return Err(broken(format!("at most {MOST_TILES} JPEG 2000 tiles expected, {tiles} found")));
+        return Err(damaged(format!("at most {MOST_TILES} JPEG 2000 tiles expected, {tiles} found")));
     }
     let sizes = stream.get(42..42 + 3 * count).ok_or_else(cut)?.as_chunks::<3>().0;
     let component = |&[depth, horizontal, vertical]: &[u8; 3]| {
         let component = Component { bits: u32::from(depth & 0x7F) + 1, signed: depth & 0x80 != 0 };
         if component.bits > 16 || (horizontal, vertical) != (1, 1) {
-            return Err(broken("JPEG 2000 of more than 16 bits or with subsampling is not supported"));
+            return Err(unsupported("JPEG 2000 of more than 16 bits or with subsampling is not supported"));
         }
         expected.check_depth(component.bits)?;
         Ok(component)

@@ -5,8 +5,9 @@ mod headers;
 
 use hayro_jpeg2000::{DecodeSettings, DecoderContext, Image};
 
-use super::{Decoded, Expected, Plane, broken};
-use crate::error::Result;
+use super::{Decoded, Expected, Plane};
+use crate::radiograph::refusal::damaged;
+use radzero_format::Result;
 
 /// Start of codestream, then the size segment's marker.
 const START: [u8; 4] = [0xFF, 0x4F, 0xFF, 0x51];
@@ -17,11 +18,11 @@ const LONGEST_BOXES: usize = 4096;
 pub(super) fn decode(stream: &[u8], expected: &Expected) -> Result<Decoded> {
     let near = &stream[..stream.len().min(LONGEST_BOXES)];
     let start = near.windows(START.len()).position(|window| window == START);
-    let start = start.ok_or_else(|| broken("the pixel data is not a JPEG 2000 codestream"))?;
+    let start = start.ok_or_else(|| damaged("the pixel data is not a JPEG 2000 codestream"))?;
     let stream = &stream[start..];
     let components = headers::read(stream, expected)?;
 
-    let failed = |error| broken("the JPEG 2000 codestream is damaged").with_source(error);
+    let failed = |error| damaged("the JPEG 2000 codestream is damaged").with_source(error);
     let settings = DecodeSettings { strict: true, ..DecodeSettings::default() };
     let image = Image::new(stream, &settings).map_err(failed)?;
     let mut context = DecoderContext::default();

@@ -1,0 +1,30 @@
+//! Which process a model belongs to.
+
+use radzero_format::{Error, ErrorKind, Result};
+
+/// The process that opened a model. A forked child has its memory, but none of its threads: a call would wait for them forever.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Process(u32);
+
+impl Process {
+    pub(super) fn current() -> Self {
+        Self(std::process::id())
+    }
+
+    /// # Errors
+    /// [`ErrorKind::Forked`] in another process.
+    pub(super) fn check(self) -> Result<()> {
+        let found = std::process::id();
+        if found == self.0 {
+            return Ok(());
+        }
+        Err(Error::new(
+            ErrorKind::Forked,
+            format!(
+                "the model was opened by process {}, and this is its forked child {found}, which has none of its threads: open \
+                 models after the fork",
+                self.0
+            ),
+        ))
+    }
+}

@@ -1,0 +1,284 @@
+//! One opaque error with a kind: match on [`Error::kind`], print the rest.
+
+use std::error::Error as StdError;
+use std::fmt;
+use std::path::Path;
+use std::sync::Arc;
+
+/// Declares the kinds with their codes and names, so that none can be without.
+macro_rules! kinds {
+    ($($(#[$doc:meta])* $kind:ident = $code:literal, $name:literal;)*) => {
+        /// What went wrong, fine enough to act on.
+        ///
+        /// Every kind has a number ([`code`](ErrorKind::code)) and a name ([`name`](ErrorKind::name)) for other languages, logs
+        /// and JSON. Neither changes from version to version; new kinds get new ones.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[non_exhaustive]
+        pub enum ErrorKind {
+            $($(#[$doc])* $kind,)*
+        }
+
+        impl ErrorKind {
+            /// All kinds, by code.
+            pub const ALL: &[Self] = &[$(Self::$kind,)*];
+
+            /// The stable number, never 0.
+            #[must_use]
+            pub fn code(self) -> u16 {
+                match self {
+                    $(Self::$kind => $code,)*
+                }
+            }
+
+            /// The stable name, in lower case with hyphens.
+            #[must_use]
+            pub fn name(self) -> &'static str {
+                match self {
+                    $(Self::$kind => $name,)*
+                }
+            }
+        }
+    };
+}
+
+kinds! {
+    /// A file could not be read or written; the cause is a [`std::io::Error`].
+    Io = 1, "io";
+    /// An argument is outside its documented range or does not fit the other arguments.
+    Argument = 2, "argument";
+    /// The caller ended the call.
+    Cancelled = 3, "cancelled";
+    /// As many callers wait for the encoder as may: try again later.
+    Busy = 4, "busy";
+    /// The machine or a limit of the process refuses a thread, memory or a file handle.
+    Resources = 5, "resources";
+
+    /// No image of a kind that holds a radiograph: another file type, a DICOM object without an image (SEG, PR, SR, KO).
+    NotAnImage = 20, "not-an-image";
+    /// An image, but of a kind that is not decoded: its transfer syntax, photometric interpretation, depth or sample type.
+    UnsupportedImage = 21, "image-unsupported";
+    /// The file contradicts itself or its format, or is cut off.
+    DamagedImage = 22, "image-damaged";
+    /// More pixels, or more memory to decode, than is allowed.
+    ImageTooLarge = 23, "image-too-large";
+    /// An image in which nothing can be seen: without pixels, or of one value where contrast decides.
+    BlankImage = 24, "image-blank";
+    /// Raw detector data (FOR PROCESSING), read only where that is allowed.
+    ForProcessing = 25, "image-for-processing";
+    /// Several frames and none chosen, or a frame chosen that is not there.
+    FrameChoice = 26, "frame-choice";
+
+    /// A prompt without a word.
+    EmptyPrompt = 30, "prompt-empty";
+    /// A prompt of more tokens than the model takes.
+    PromptTooLong = 31, "prompt-too-long";
+
+    /// The model directory is incomplete, damaged or inconsistent.
+    Model = 40, "model";
+    /// The model directory is of another version, or needs what this version does not know.
+    ModelVersion = 41, "model-version";
+    /// An encoding is of another model than the one that is asked.
+    OtherModel = 42, "other-model";
+    /// The model was opened without the encoder that this needs.
+    EncoderNotOpen = 43, "encoder-not-open";
+    /// The self-test computed other values than the checkpoint's.
+    SelfTest = 44, "self-test";
+    /// A stored encoding or record is damaged or of another version.
+    Encoding = 45, "encoding";
+
+    /// The ONNX Runtime library is missing, too old, damaged, for another machine, or failed.
+    Runtime = 50, "runtime";
+    /// This process already uses another ONNX Runtime library or environment.
+    RuntimeInUse = 51, "runtime-in-use";
+    /// The requested execution provider cannot run here.
+    Provider = 52, "provider";
+    /// The process was forked after the model was opened: a child cannot use it.
+    Forked = 53, "forked";
+    /// A graph failed while it ran, or gave values that are not finite.
+    Inference = 60, "inference";
+}
+
+impl ErrorKind {
+    /// Whether it is the image that was given: a host answers such an error to whoever sent it.
+    #[must_use]
+    pub fn is_image(self) -> bool {
+        matches!(
+            self,
+            Self::NotAnImage
+                | Self::UnsupportedImage
+                | Self::DamagedImage
+                | Self::ImageTooLarge
+                | Self::BlankImage
+                | Self::ForProcessing
+                | Self::FrameChoice
+        )
+    }
+}
+
+impl fmt::Display for ErrorKind {
+    /// The [name](ErrorKind::name).
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+/// Shorthand for results with [`Error`].
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// An error: a [kind](Error::kind), a message with expected and actual values, and the cause where there is one
+/// ([`source`](StdError::source)).
+///
+/// The message does not repeat its causes: print `{error:#}`, or [`chain`], for all of them on one line.
+///
+/// Messages name files and values, never a prompt, the content of an image or a DICOM attribute; neither do their causes.
+#[derive(Clone)]
+pub struct Error(Box<Inner>);
+
+#[derive(Clone)]
+struct Inner {
+    kind: ErrorKind,
+    message: String,
+    source: Option<Arc<dyn StdError + Send + Sync>>,
+}
+
+impl Error {
+    /// An error without a cause: for hosts that read images or stand in for a model, too.
+    #[must_use]
+    pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
+        Self(Box::new(Inner { kind, message: message.into(), source: None }))
+    }
+
+    /// The same error with what caused it.
+    #[must_use]
+    pub fn with_source(mut self, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+        self.0.source = Some(source.into().into());
+        self
+    }
+
+    /// The same error with where it happened before its message: a file, the number of a prompt.
+    #[must_use]
+    pub fn within(mut self, place: impl fmt::Display) -> Self {
+        self.0.message = format!("{place}: {}", self.0.message);
+        self
+    }
+
+    /// A file that could not be read or written: [`ErrorKind::Io`], or [`ErrorKind::Resources`] where memory or file handles
+    /// ran out.
+    #[must_use]
+    pub fn io(path: &Path, action: &str, source: std::io::Error) -> Self {
+        // EMFILE and ENFILE, for which the standard library has no kind yet.
+        let handles = cfg!(unix) && matches!(source.raw_os_error(), Some(23 | 24));
+        let kind = match source.kind() {
+            std::io::ErrorKind::OutOfMemory => ErrorKind::Resources,
+            _ if handles => ErrorKind::Resources,
+            _ => ErrorKind::Io,
+        };
+        Self::new(kind, format!("cannot {action} {}", path.display())).with_source(source)
+    }
+
+    /// What went wrong, to act on.
+    #[must_use]
+    pub fn kind(&self) -> ErrorKind {
+        self.0.kind
+    }
+}
+
+/// The message of an error and those of its causes, outermost first, with colons between them.
+#[must_use]
+pub fn chain(error: &dyn StdError) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        cause = error.source();
+    }
+    text
+}
+
+impl fmt::Display for Error {
+    /// The message; with `{:#}` followed by its causes, as [`chain`] gives them.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if f.alternate() { f.write_str(&chain(self)) } else { f.write_str(&self.0.message) }
+    }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Error")
+            .field("kind", &self.0.kind)
+            .field("message", &self.0.message)
+            .field("source", &self.0.source)
+            .finish()
+    }
+}
+
+impl StdError for Error {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        self.0.source.as_deref().map(|source| source as &(dyn StdError + 'static))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    /// Programs in other languages know these: a change breaks them.
+    #[test]
+    fn codes_and_names_are_stable() {
+        let found: Vec<(u16, &str)> = ErrorKind::ALL.iter().map(|kind| (kind.code(), kind.name())).collect();
+        assert_eq!(
+            found,
+            [
+                (1, "io"),
+                (2, "argument"),
+                (3, "cancelled"),
+                (4, "busy"),
+                (5, "resources"),
+                (20, "not-an-image"),
+                (21, "image-unsupported"),
+                (22, "image-damaged"),
+                (23, "image-too-large"),
+                (24, "image-blank"),
+                (25, "image-for-processing"),
+                (26, "frame-choice"),
+                (30, "prompt-empty"),
+                (31, "prompt-too-long"),
+                (40, "model"),
+                (41, "model-version"),
+                (42, "other-model"),
+                (43, "encoder-not-open"),
+                (44, "self-test"),
+                (45, "encoding"),
+                (50, "runtime"),
+                (51, "runtime-in-use"),
+                (52, "provider"),
+                (53, "forked"),
+                (60, "inference"),
+            ]
+        );
+        assert_eq!(found.iter().map(|(code, _)| code).collect::<BTreeSet<_>>().len(), found.len());
+        assert_eq!(found.iter().map(|(_, name)| name).collect::<BTreeSet<_>>().len(), found.len());
+    }
+
+    #[test]
+    fn a_message_holds_its_own_part_and_the_chain_all_of_it() {
+        let source = std::io::Error::other("no such luck");
+        let error = Error::io(Path::new("a.png"), "read", source).within("image 2 of 3");
+        assert_eq!(error.to_string(), "image 2 of 3: cannot read a.png");
+        assert_eq!(format!("{error:#}"), "image 2 of 3: cannot read a.png: no such luck");
+        assert_eq!(chain(&error), format!("{error:#}"));
+        assert_eq!(chain(&error.clone()), chain(&error), "copies keep the cause");
+        assert_eq!(error.kind(), ErrorKind::Io);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn file_handles_and_memory_that_ran_out_are_resources() {
+        let kind = |source| Error::io(Path::new("a"), "read", source).kind();
+        assert_eq!(kind(std::io::Error::from_raw_os_error(24)), ErrorKind::Resources);
+        assert_eq!(kind(std::io::ErrorKind::OutOfMemory.into()), ErrorKind::Resources);
+        assert_eq!(kind(std::io::ErrorKind::NotFound.into()), ErrorKind::Io);
+    }
+}

@@ -1,0 +1,111 @@
+//! The colour bar.
+
+use image::{Rgb, RgbImage};
+use radzero_score::format::reading::MAX_SIDE;
+
+use crate::colour::colour;
+use crate::layout::{BAR, BAR_COLUMN, GAP, TICK};
+use crate::stroke::Stroke;
+use crate::words::{self, Style};
+
+/// Behind everything.
+pub(crate) const BACKGROUND: Rgb<u8> = Rgb([18, 18, 20]);
+/// Of frames and ticks.
+const FRAME: Rgb<u8> = Rgb([72, 72, 76]);
+
+/// Room above the bar of a legend for the bar's name.
+const ABOVE: u32 = 32;
+/// Room below it for half of the last label.
+const BELOW: u32 = 12;
+/// Least height of a legend: the labels of a lower one would touch.
+const LEAST: u32 = 160;
+
+/// The colour bar of similarity with ticks and labels, as it stands on the page of a [`Picture`](crate::Picture): 1 at the top, 0
+/// at the bottom, a line at the threshold.
+///
+/// `height` is that of the whole picture in pixels, labels included; it is raised to 160 or lowered to
+/// [`MAX_SIDE`]. The width is 104 pixels. A threshold that is not from 0 to 1 has no line.
+#[must_use]
+pub fn legend(height: u32, threshold: Option<f32>) -> RgbImage {
+    let height = height.clamp(LEAST, MAX_SIDE as u32);
+    let mut canvas = RgbImage::from_pixel(GAP + BAR_COLUMN, height, BACKGROUND);
+    bar(&mut canvas, (GAP, ABOVE), height - ABOVE - BELOW, threshold);
+    canvas
+}
+
+/// Draws the bar, its upper left corner at `left`, `top`, with what belongs to it.
+pub(crate) fn bar(canvas: &mut RgbImage, (left, top): (u32, u32), height: u32, threshold: Option<f32>) {
+    let value = |y: u32| 1.0 - (y as f32 + 0.5) / height as f32;
+    let row = |value: f32| (1.0 - value) * height as f32 - 0.5;
+    let mut bar = RgbImage::from_fn(BAR, height, |_, y| Rgb(colour(value(y))));
+    if let Some(threshold) = threshold.filter(|threshold| (0.0..=1.0).contains(threshold)) {
+        let mut line = Stroke::new(bar.dimensions(), 1.0);
+        line.segment((0.0, row(threshold)), (BAR as f32 - 1.0, row(threshold)));
+        line.draw(&mut bar);
+    }
+    put(canvas, &bar, left, top);
+    for tick in 0..=5_u8 {
+        let value = f32::from(tick) / 5.0;
+        let y = (top as f32 + row(value).clamp(0.0, height as f32 - 1.0)) as u32;
+        for x in 0..TICK {
+            canvas.put_pixel(left + BAR + 2 + x, y, FRAME);
+        }
+        let label = [format!("{value:.1}")];
+        let half = words::height(&label, Style::Small) / 2;
+        words::lines(canvas, &label, Style::Small, left + BAR + TICK + 6, y.saturating_sub(half));
+    }
+    let label = ["similarity".to_owned()];
+    let above = top.saturating_sub(GAP + words::height(&label, Style::Small) + 4);
+    words::lines(canvas, &label, Style::Small, left, above);
+}
+
+/// Puts `image` on `canvas`, in a frame.
+pub(crate) fn put(canvas: &mut RgbImage, image: &RgbImage, left: u32, top: u32) {
+    let (width, height) = image.dimensions();
+    for y in 0..height + 2 {
+        for x in 0..width + 2 {
+            let edge = x == 0 || y == 0 || x == width + 1 || y == height + 1;
+            let colour = if edge { FRAME } else { *image.get_pixel(x - 1, y - 1) };
+            // The margins are wider than the frame.
+            canvas.put_pixel(left + x - 1, top + y - 1, colour);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn heights_are_kept_within_bounds() {
+        for (height, found) in [(0, 160), (160, 160), (777, 777), (u32::MAX, 16_384)] {
+            assert_eq!(legend(height, Some(0.5)).dimensions(), (104, found));
+        }
+    }
+
+    #[test]
+    fn the_bar_runs_from_one_to_zero_and_nothing_is_cut() {
+        let legend = legend(300, None);
+        assert_eq!(legend.get_pixel(GAP + 3, ABOVE).0, colour(1.0));
+        assert_eq!(legend.get_pixel(GAP + 3, 300 - BELOW - 1).0, colour(0.0));
+        let (width, height) = legend.dimensions();
+        for (x, y, pixel) in legend.enumerate_pixels() {
+            let border = x == 0 || y == 0 || x == width - 1 || y == height - 1;
+            assert!(!border || *pixel == BACKGROUND, "{x} {y}");
+        }
+    }
+
+    #[test]
+    fn the_threshold_is_marked_where_it_is() {
+        let plain = legend(300, None);
+        // Row 156 of 256 is where 0.39 lies.
+        let marked = legend(300, Some(0.39));
+        let changed: Vec<u32> =
+            (0..300).filter(|&y| marked.get_pixel(GAP + 5, y) != plain.get_pixel(GAP + 5, y)).collect();
+        let middle = changed.iter().sum::<u32>() as f32 / changed.len() as f32;
+        assert!((middle - ABOVE as f32 - (0.61 * 256.0 - 0.5)).abs() < 0.6, "{changed:?}");
+        for beyond in [-0.1, 1.1, f32::NAN] {
+            assert_eq!(legend(300, Some(beyond)), plain);
+        }
+    }
+}

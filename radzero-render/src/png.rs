@@ -1,0 +1,23 @@
+//! PNG files.
+
+use std::io::Cursor;
+
+use image::{EncodableLayout, ImageBuffer, ImageFormat, PixelWithColorType};
+use radzero_score::format::Result;
+
+use crate::check::argument;
+
+/// The pixels as a PNG file.
+pub(crate) fn png<P>(image: &ImageBuffer<P, Vec<u8>>) -> Result<Vec<u8>>
+where
+    P: PixelWithColorType<Subpixel = u8>,
+    [u8]: EncodableLayout,
+{
+    let mut bytes = Vec::new();
+    let written = image.write_to(&mut Cursor::new(&mut bytes), ImageFormat::Png);
+    let (width, height) = image.dimensions();
+    written.map_err(|source| {
+        argument(format!("{width} x {height} pixels cannot be written as PNG")).with_source(source)
+    })?;
+    Ok(bytes)
+}

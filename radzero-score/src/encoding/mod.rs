@@ -1,0 +1,140 @@
+//! What the graphs gave, with what made it.
+
+mod bytes;
+mod parts;
+
+use std::sync::Arc;
+
+use ndarray::{Array1, Array2, ArrayView1, ArrayView2};
+use radzero_format::record::{ImageRecord, TextRecord, check_version};
+use radzero_format::{Error, ErrorKind, Result};
+
+pub use self::parts::{ImageParts, PromptParts, Values};
+use crate::geometry::Geometry;
+
+/// An encoded radiograph. Cheap to clone; 4 MB at full size.
+#[derive(Debug, Clone)]
+pub struct EncodedImage {
+    tokens: Arc<Array2<f32>>,
+    geometry: Geometry,
+    record: Arc<ImageRecord>,
+}
+
+impl EncodedImage {
+    /// Tokens \[1 + N, D\], CLS first, as the image graph gives them, with what made them. N is a square number.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Encoding`] if they have another shape, hold a value that is not finite, or the record is of another version;
+    /// [`ErrorKind::Argument`] if it holds a size that no radiograph has.
+    pub fn new(tokens: Array2<f32>, record: impl Into<Arc<ImageRecord>>) -> Result<Self> {
+        let record = record.into();
+        check_version(record.record)?;
+        let (count, width) = tokens.dim();
+        let grid = count.saturating_sub(1).isqrt();
+        if grid == 0 || grid * grid + 1 != count || width == 0 {
+            let message = format!("tokens [1 + N, D] with a square N expected, [{count}, {width}] found");
+            return Err(Error::new(ErrorKind::Encoding, message));
+        }
+        check_finite(tokens.iter(), "tokens")?;
+        let geometry = Geometry::of(&record)?;
+        Ok(Self { tokens: Arc::new(tokens), geometry, record })
+    }
+
+    /// The tokens \[1 + N, D\], CLS first, after the shared LayerNorm and (for the cosine) L2-normalised.
+    #[must_use]
+    pub fn tokens(&self) -> ArrayView2<'_, f32> {
+        self.tokens.view()
+    }
+
+    /// Patches a side.
+    #[must_use]
+    pub fn grid(&self) -> usize {
+        (self.tokens.nrows() - 1).isqrt()
+    }
+
+    /// Where the patches lie on the radiograph.
+    #[must_use]
+    pub fn geometry(&self) -> &Geometry {
+        &self.geometry
+    }
+
+    /// Width of the radiograph in pixels.
+    #[must_use]
+    pub fn width(&self) -> usize {
+        self.geometry.width()
+    }
+
+    /// Height of the radiograph in pixels.
+    #[must_use]
+    pub fn height(&self) -> usize {
+        self.geometry.height()
+    }
+
+    /// What made it.
+    #[must_use]
+    pub fn record(&self) -> &ImageRecord {
+        &self.record
+    }
+
+    pub(crate) fn shared_record(&self) -> Arc<ImageRecord> {
+        self.record.clone()
+    }
+}
+
+/// An encoded prompt. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct EncodedPrompt(Arc<Inner>);
+
+struct Inner {
+    text: String,
+    embedding: Array1<f32>,
+    record: Arc<TextRecord>,
+}
+
+impl std::fmt::Debug for Inner {
+    /// Without the sentence, which may come from a report.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("EncodedPrompt").field("values", &self.embedding.len()).finish_non_exhaustive()
+    }
+}
+
+impl EncodedPrompt {
+    /// The embedding \[D\] of a sentence, as the text graph gives it, with what made it.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Encoding`] if it is empty, holds a value that is not finite, or the record is of another version.
+    pub fn new(text: &str, embedding: impl Into<Array1<f32>>, record: impl Into<Arc<TextRecord>>) -> Result<Self> {
+        let (embedding, record) = (embedding.into(), record.into());
+        check_version(record.record)?;
+        if embedding.is_empty() {
+            return Err(Error::new(ErrorKind::Encoding, "an embedding [D] expected, one without values found"));
+        }
+        check_finite(embedding.iter(), "an embedding")?;
+        Ok(Self(Arc::new(Inner { text: text.into(), embedding, record })))
+    }
+
+    /// The sentence.
+    #[must_use]
+    pub fn text(&self) -> &str {
+        &self.0.text
+    }
+
+    /// The embedding \[D\], after the shared LayerNorm and (for the cosine) L2-normalised.
+    #[must_use]
+    pub fn embedding(&self) -> ArrayView1<'_, f32> {
+        self.0.embedding.view()
+    }
+
+    /// What made it.
+    #[must_use]
+    pub fn record(&self) -> &TextRecord {
+        &self.0.record
+    }
+}
+
+fn check_finite<'a>(mut values: impl Iterator<Item = &'a f32>, what: &str) -> Result<()> {
+    if values.all(|value| value.is_finite()) {
+        return Ok(());
+    }
+    Err(Error::new(ErrorKind::Encoding, format!("{what} of finite values expected, one that is not finite found")))
+}

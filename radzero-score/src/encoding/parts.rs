@@ -1,0 +1,157 @@
+//! Encodings taken apart, for a host's own container: a database, Arrow, a message.
+
+use half::f16;
+use half::slice::HalfFloatSliceExt as _;
+use ndarray::{Array1, Array2};
+use radzero_format::record::{ImageRecord, Stored, TextRecord};
+use radzero_format::{Error, ErrorKind, Result};
+
+use super::{EncodedImage, EncodedPrompt};
+
+/// Values as they are stored.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub enum Values {
+    /// 32-bit floats.
+    F32(Vec<f32>),
+    /// 16-bit floats (IEEE 754 binary16), as bit patterns.
+    F16(Vec<u16>),
+}
+
+impl Values {
+    /// Rounds where 16 bits are asked for.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Argument`] if a value is beyond what 16 bits hold: those of a model with the dot product can be.
+    fn of<'a>(values: impl ExactSizeIterator<Item = &'a f32>, stored: Stored) -> Result<Self> {
+        let values: Vec<f32> = values.copied().collect();
+        if stored != Stored::F16 {
+            return Ok(Self::F32(values));
+        }
+        let mut rounded = vec![f16::ZERO; values.len()];
+        rounded.convert_from_f32_slice(&values);
+        if rounded.iter().any(|value| value.is_infinite()) {
+            let message =
+                format!("values within {} expected for 16 bits, a greater one found: store 32 bits", f16::MAX);
+            return Err(Error::new(ErrorKind::Argument, message));
+        }
+        Ok(Self::F16(rounded.into_iter().map(f16::to_bits).collect()))
+    }
+
+    fn stored(&self) -> Stored {
+        match self {
+            Self::F32(_) => Stored::F32,
+            Self::F16(_) => Stored::F16,
+        }
+    }
+
+    /// How many there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        match self {
+            Self::F32(values) => values.len(),
+            Self::F16(values) => values.len(),
+        }
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    fn into_f32(self) -> Vec<f32> {
+        match self {
+            Self::F32(values) => values,
+            Self::F16(bits) => bits.into_iter().map(|bits| f16::from_bits(bits).to_f32()).collect(),
+        }
+    }
+}
+
+/// What a record says of values that were stored so: those that were 16 bits once do not get better.
+fn coarser(before: Stored, now: Stored) -> Stored {
+    if before == Stored::F16 { before } else { now }
+}
+
+/// An [`EncodedImage`], taken apart.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ImageParts {
+    /// Number of tokens, 1 + N, and their length D.
+    pub shape: [usize; 2],
+    /// The tokens, row by row.
+    pub tokens: Values,
+    /// What made them: serialisable.
+    pub record: ImageRecord,
+}
+
+/// An [`EncodedPrompt`], taken apart.
+#[derive(Clone, PartialEq)]
+pub struct PromptParts {
+    /// The sentence.
+    pub text: String,
+    /// The embedding.
+    pub embedding: Values,
+    /// What made it: serialisable.
+    pub record: TextRecord,
+}
+
+impl std::fmt::Debug for PromptParts {
+    /// Without the sentence, which may come from a report.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("PromptParts").field("values", &self.embedding.len()).finish_non_exhaustive()
+    }
+}
+
+impl EncodedImage {
+    /// Takes it apart, with values in 32 or 16 bits.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Argument`] if a value is beyond what 16 bits hold.
+    pub fn to_parts(&self, stored: Stored) -> Result<ImageParts> {
+        let tokens = Values::of(self.tokens.iter(), stored)?;
+        let mut record = self.record().clone();
+        record.tokens = coarser(record.tokens, tokens.stored());
+        let (count, width) = self.tokens.dim();
+        Ok(ImageParts { shape: [count, width], tokens, record })
+    }
+
+    /// Puts it together again.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Encoding`] if the shape is not that of the values, and as [`EncodedImage::new`].
+    pub fn from_parts(parts: ImageParts) -> Result<Self> {
+        let ImageParts { shape, tokens, mut record } = parts;
+        let (expected, found) = (shape[0].checked_mul(shape[1]), tokens.len());
+        if expected != Some(found) {
+            let message = format!("the values of tokens [{}, {}] expected, {found} values found", shape[0], shape[1]);
+            return Err(Error::new(ErrorKind::Encoding, message));
+        }
+        record.tokens = coarser(record.tokens, tokens.stored());
+        let tokens = Array2::from_shape_vec((shape[0], shape[1]), tokens.into_f32())
+            .map_err(|error| Error::new(ErrorKind::Encoding, "tokens of another shape").with_source(error))?;
+        Self::new(tokens, record)
+    }
+}
+
+impl EncodedPrompt {
+    /// Takes it apart, with values in 32 or 16 bits.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Argument`] if a value is beyond what 16 bits hold.
+    pub fn to_parts(&self, stored: Stored) -> Result<PromptParts> {
+        let embedding = Values::of(self.0.embedding.iter(), stored)?;
+        let mut record = self.record().clone();
+        record.embedding = coarser(record.embedding, embedding.stored());
+        Ok(PromptParts { text: self.text().to_owned(), embedding, record })
+    }
+
+    /// Puts it together again.
+    ///
+    /// # Errors
+    /// As [`EncodedPrompt::new`].
+    pub fn from_parts(parts: PromptParts) -> Result<Self> {
+        let PromptParts { text, embedding, mut record } = parts;
+        record.embedding = coarser(record.embedding, embedding.stored());
+        Self::new(&text, Array1::from_vec(embedding.into_f32()), record)
+    }
+}

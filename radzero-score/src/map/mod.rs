@@ -1,0 +1,162 @@
+//! Similarity maps: scores of the patch grid at the original size, their peak, and masks at a threshold.
+
+mod axis;
+mod crossing;
+mod extremes;
+mod outline;
+mod sigmoid;
+mod threshold;
+mod upsample;
+mod wide;
+
+use ndarray::parallel::prelude::*;
+use ndarray::{Array2, ArrayView2, ArrayViewMut2, Axis, Zip};
+use radzero_format::{Error, ErrorKind, Result};
+use serde::{Deserialize, Serialize};
+
+pub(crate) use self::axis::Span;
+use self::extremes::{greatest, least};
+pub(crate) use self::outline::Outline;
+pub use self::sigmoid::sigmoid;
+pub(crate) use self::upsample::{upsample, upsample_at};
+
+/// Similarity of a sentence with every pixel of a radiograph, in \[0, 1\], \[height, width\].
+///
+/// A similarity, not a chance of disease. The scale is the same for all images and sentences: an unrelated sentence gives a
+/// flat, low map.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SimilarityMap {
+    values: Array2<f32>,
+}
+
+/// The greatest value of a map and where it is.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Peak {
+    /// Column, from the left, in original pixels.
+    pub x: usize,
+    /// Row, from the top, in original pixels.
+    pub y: usize,
+    /// Similarity there, in \[0, 1\].
+    pub value: f32,
+}
+
+impl SimilarityMap {
+    /// `values` must not be empty: a radiograph has at least one pixel.
+    pub(crate) fn new(values: Array2<f32>) -> Self {
+        Self { values }
+    }
+
+    /// A map of a host's own, \[height, width\].
+    ///
+    /// # Errors
+    /// [`ErrorKind::Argument`] unless there is a value, and all are in \[0, 1\].
+    pub fn from_values(values: Array2<f32>) -> Result<Self> {
+        if !values.is_empty() && values.iter().all(|value| (0.0..=1.0).contains(value)) {
+            return Ok(Self { values });
+        }
+        let message =
+            format!("a map with values from 0 to 1 expected, one of shape {:?} with others found", values.shape());
+        Err(Error::new(ErrorKind::Argument, message))
+    }
+
+    /// The values, \[height, width\].
+    #[must_use]
+    pub fn values(&self) -> ArrayView2<'_, f32> {
+        self.values.view()
+    }
+
+    /// The values, to change in place.
+    pub fn values_mut(&mut self) -> ArrayViewMut2<'_, f32> {
+        self.values.view_mut()
+    }
+
+    /// The values without a copy.
+    #[must_use]
+    pub fn into_values(self) -> Array2<f32> {
+        self.values
+    }
+
+    /// The least value.
+    #[must_use]
+    pub fn min(&self) -> f32 {
+        least(&self.of_rows(least))
+    }
+
+    /// The greatest value.
+    #[must_use]
+    pub fn max(&self) -> f32 {
+        self.peak().value
+    }
+
+    /// The grounding point: the greatest value, the first in row-major order where there are several.
+    #[must_use]
+    pub fn peak(&self) -> Peak {
+        let of_rows = self.of_rows(greatest);
+        let value = greatest(&of_rows);
+        let y = of_rows.iter().position(|&of_row| of_row == value).unwrap_or(0);
+        let x = self.values.row(y).iter().position(|&other| other == value).unwrap_or(0);
+        Peak { x, y, value }
+    }
+
+    /// Something of each row.
+    fn of_rows(&self, of: impl Fn(&[f32]) -> f32 + Sync) -> Vec<f32> {
+        let rows = self.values.axis_iter(Axis(0)).into_par_iter();
+        rows.map(|row| row.as_slice().map_or_else(|| of(&row.to_vec()), &of)).collect()
+    }
+
+    /// Where the similarity is above `threshold`, \[height, width\].
+    ///
+    /// # Errors
+    /// [`ErrorKind::Argument`] unless `threshold` is in \[0, 1\].
+    pub fn mask(&self, threshold: f32) -> Result<Array2<bool>> {
+        check_threshold(threshold)?;
+        Ok(Zip::from(&self.values).par_map_collect(|&value| value > threshold))
+    }
+}
+
+/// Refuses what cannot separate similarities.
+pub(crate) fn check_threshold(threshold: f32) -> Result<()> {
+    if (0.0..=1.0).contains(&threshold) {
+        return Ok(());
+    }
+    Err(Error::new(ErrorKind::Argument, format!("a threshold from 0 to 1 expected, {threshold} found")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ndarray::array;
+
+    #[test]
+    fn the_first_of_equal_peaks_wins() {
+        let map = SimilarityMap::new(array![[0.1, 0.9, 0.2], [0.9, 0.3, 0.9]]);
+        assert_eq!(map.peak(), Peak { x: 1, y: 0, value: 0.9 });
+        assert_eq!((map.min(), map.max()), (0.1, 0.9));
+    }
+
+    #[test]
+    fn peaks_and_least_values_pass_over_what_is_no_number() {
+        let mut map = SimilarityMap::new(array![[f32::NAN, 0.5], [0.7, f32::NAN], [0.7, 0.2]]);
+        assert_eq!((map.peak(), map.min()), (Peak { x: 0, y: 1, value: 0.7 }, 0.2));
+        map.values_mut().fill(f32::NAN);
+        assert_eq!((map.peak(), map.min()), (Peak { x: 0, y: 0, value: f32::NEG_INFINITY }, f32::INFINITY));
+    }
+
+    #[test]
+    fn a_map_of_a_host_holds_similarities() {
+        assert_eq!(SimilarityMap::from_values(array![[0.0, 1.0]]).unwrap().max(), 1.0);
+        for values in [array![[0.5, 1.1]], array![[-0.1]], array![[f32::NAN]], Array2::zeros((0, 3))] {
+            assert_eq!(SimilarityMap::from_values(values).unwrap_err().kind(), ErrorKind::Argument);
+        }
+    }
+
+    #[test]
+    fn a_mask_is_strictly_above_its_threshold() {
+        let map = SimilarityMap::new(array![[0.0, 0.5], [0.50001, 1.0]]);
+        assert_eq!(map.mask(0.5).unwrap(), array![[false, false], [true, true]]);
+        assert_eq!(map.mask(1.0).unwrap(), array![[false, false], [false, false]]);
+        for threshold in [-0.1, 1.1, f32::NAN] {
+            assert_eq!(map.mask(threshold).unwrap_err().kind(), ErrorKind::Argument);
+        }
+    }
+}

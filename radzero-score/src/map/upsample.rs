@@ -1,0 +1,98 @@
+//! The map at the original size: bilinear upsampling of the patch grid and the sigmoid, in one pass over the memory.
+
+use ndarray::{Array2, ArrayView2, Zip, s};
+
+use super::axis::{Edge, Span};
+use super::sigmoid::blended_row;
+use super::wide::Wide;
+
+/// The sigmoid of `scores` (not empty), upsampled to the spans; 0 where the model saw nothing.
+pub(crate) fn upsample(scores: ArrayView2<'_, f32>, rows: &Span, columns: &Span) -> Array2<f32> {
+    drawn(scores, &Edge::new(scores.nrows(), rows.clone()), &Edge::new(scores.ncols(), columns.clone()))
+}
+
+/// As [`upsample`], for a picture with another number of pixels along each edge, given beside its span.
+pub(crate) fn upsample_at(
+    scores: ArrayView2<'_, f32>,
+    (rows, height): (&Span, usize),
+    (columns, width): (&Span, usize),
+) -> Array2<f32> {
+    drawn(scores, &Edge::at(scores.nrows(), rows, height), &Edge::at(scores.ncols(), columns, width))
+}
+
+fn drawn(scores: ArrayView2<'_, f32>, rows: &Edge, columns: &Edge) -> Array2<f32> {
+    let wide = Wide::new(scores, rows, columns);
+    let mut map = Array2::zeros((rows.span.length, columns.span.length));
+    let mut seen = map.slice_mut(s![rows.span.seen(), columns.span.seen()]);
+    Zip::indexed(seen.rows_mut()).par_for_each(|y, mut target| {
+        // Rows of an array made here are contiguous.
+        if let Some(target) = target.as_slice_mut() {
+            blended_row(target, wide.piece(rows.span.start + y, &columns.span.seen()));
+        }
+    });
+    map
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::map::axis::{blend, positions};
+    use crate::map::sigmoid;
+    use ndarray::array;
+
+    fn whole(scores: ArrayView2<'_, f32>, height: usize, width: usize) -> Array2<f32> {
+        upsample(scores, &Span::whole(height), &Span::whole(width))
+    }
+
+    /// The plain definition, one pixel at a time.
+    fn plain(scores: ArrayView2<'_, f32>, height: usize, width: usize) -> Array2<f32> {
+        let rows = positions(scores.nrows(), &Span::whole(height));
+        let columns = positions(scores.ncols(), &Span::whole(width));
+        Array2::from_shape_fn((height, width), |(y, x)| {
+            let (row, column) = (rows[y], columns[x]);
+            let along = |row: usize| blend(scores[[row, column.low]], scores[[row, column.high]], column.weight);
+            sigmoid(blend(along(row.low), along(row.high), row.weight))
+        })
+    }
+
+    #[test]
+    fn equal_to_the_plain_definition_bit_for_bit() {
+        for (grid, height, width) in
+            [((37, 37), 211, 340), ((16, 16), 5, 9), ((1, 3), 40, 1), ((37, 37), 37, 37), ((3, 2), 1, 3000)]
+        {
+            let scores = Array2::from_shape_fn(grid, |(y, x)| ((y * 37 + x) * 7919 % 1009) as f32 * 0.03 - 15.0);
+            assert_eq!(whole(scores.view(), height, width), plain(scores.view(), height, width));
+        }
+    }
+
+    #[test]
+    fn doubling_interpolates_at_half_pixel_centres() {
+        let map = whole(array![[0.0, 1.0], [2.0, 3.0]].view(), 4, 4);
+        // Rows at -0.25 (clamped), 0.25, 0.75 and 1.25 (clamped) of the source.
+        assert_eq!(map.row(0).to_vec(), [0.0, 0.25, 0.75, 1.0].map(sigmoid));
+        assert_eq!(map.column(0).to_vec(), [0.0, 0.5, 1.5, 2.0].map(sigmoid));
+        assert_eq!(map[[1, 1]], sigmoid(0.75));
+        assert_eq!(map[[3, 3]], sigmoid(3.0));
+    }
+
+    #[test]
+    fn one_patch_fills_the_map() {
+        assert_eq!(whole(array![[0.25]].view(), 3, 5), Array2::from_elem((3, 5), sigmoid(0.25)));
+    }
+
+    #[test]
+    fn shrinking_samples_without_antialiasing() {
+        assert_eq!(whole(array![[0.0, 1.0, 2.0, 3.0]].view(), 1, 2), array![[sigmoid(0.5), sigmoid(2.5)]]);
+    }
+
+    #[test]
+    fn a_part_lies_where_its_spans_say_among_zeros() {
+        let scores = array![[0.0, 1.0], [2.0, 3.0]];
+        let rows = Span { target: 10, window: 2..6, start: 1, length: 7 };
+        let columns = Span { target: 8, window: 0..8, start: 3, length: 12 };
+        let map = upsample(scores.view(), &rows, &columns);
+        assert_eq!(map.dim(), (7, 12));
+        assert_eq!(map.slice(s![1..5, 3..11]), whole(scores.view(), 10, 8).slice(s![2..6, ..]));
+        assert_eq!(map.iter().filter(|&&value| value == 0.0).count(), 7 * 12 - 4 * 8);
+    }
+}
