@@ -13,6 +13,7 @@ mod providers;
 mod queue;
 mod session;
 mod suitability;
+mod threads;
 
 use std::fmt;
 use std::path::{Path, PathBuf};

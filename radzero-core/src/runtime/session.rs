@@ -14,7 +14,7 @@ use radzero_kernels::Kernels;
 
 use super::process::Process;
 use super::queue::Queue;
-use super::{Cancellation, Device, Placement, Runtime, failure, kernels, placement, providers};
+use super::{Cancellation, Device, Placement, Runtime, failure, kernels, placement, providers, threads};
 use radzero_format::manifest::{self, Dimension, Element, Graph, ModelDirectory, Tensor};
 use radzero_format::record::EncoderRecord;
 use radzero_format::{Error, ErrorKind, Result};
@@ -56,6 +56,7 @@ struct Shared {
 impl Shared {
     fn open(runtime: &Runtime, directory: &ModelDirectory, graph: &Graph, options: &SessionOptions) -> Result<Self> {
         let path = directory.file(&graph.file);
+        threads::check(options.threads)?;
         let mut builder = configured(runtime, options).map_err(|error| {
             failure::error(ErrorKind::Runtime, format!("cannot prepare a session for {}", path.display()), error)
         })?;

@@ -6,12 +6,16 @@
 //! A later version may add fields, which this one passes over; [`RECORD_VERSION`] changes where that would not do.
 
 mod device;
+#[cfg(feature = "schema")]
+mod schema;
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
 pub use self::device::Device;
+#[cfg(feature = "schema")]
+pub use self::schema::result_schema;
 use crate::error::{Error, ErrorKind, Result};
 use crate::manifest::{Digest, GeometryKind, Manifest, Precision, Resample, Target};
 use crate::reading::{Frame, IntensityPolicy, IntensityRule, Origin, TransferSyntax, Warning};
@@ -38,7 +42,8 @@ pub fn check_version(found: u32) -> Result<()> {
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct ResultRecord {
-    /// [`RECORD_VERSION`].
+    /// Version of this format: [`RECORD_VERSION`].
+    #[cfg_attr(feature = "schema", schemars(extend("const" = RECORD_VERSION)))]
     pub record: u32,
     /// Width of the radiograph in pixels.
     pub width: usize,
@@ -74,12 +79,15 @@ pub struct PromptResult {
     /// The sentence.
     pub prompt: String,
     /// sigmoid(logit), from 0 to 1: what the model card calls the similarity probability.
+    #[cfg_attr(feature = "schema", schemars(range(min = 0.0, max = 1.0)))]
     pub probability: f32,
     /// The logit.
     pub logit: f32,
     /// Least value of the similarity map, from 0 to 1.
+    #[cfg_attr(feature = "schema", schemars(range(min = 0.0, max = 1.0)))]
     pub map_min: f32,
     /// Greatest value of the similarity map, from 0 to 1.
+    #[cfg_attr(feature = "schema", schemars(range(min = 0.0, max = 1.0)))]
     pub map_max: f32,
     /// Where the greatest value is: x from the left, y from the top, in pixels of the radiograph.
     pub point: [usize; 2],
@@ -222,7 +230,8 @@ pub enum Stored {
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct ImageRecord {
-    /// [`RECORD_VERSION`].
+    /// Version of this format: [`RECORD_VERSION`].
+    #[cfg_attr(feature = "schema", schemars(extend("const" = RECORD_VERSION)))]
     pub record: u32,
     /// The model.
     pub model: ModelRecord,
@@ -260,7 +269,8 @@ impl ImageRecord {
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct TextRecord {
-    /// [`RECORD_VERSION`].
+    /// Version of this format: [`RECORD_VERSION`].
+    #[cfg_attr(feature = "schema", schemars(extend("const" = RECORD_VERSION)))]
     pub record: u32,
     /// The model.
     pub model: ModelRecord,

@@ -1,6 +1,6 @@
 //! Opens a model directory in a process of its own, as ONNX Runtime can be loaded only once in each.
 //!
-//! `open-model MODEL_DIR [LIBRARY [DEVICE]]` prints the runtime's version and, of both graphs, the device and who runs how many
+//! `open-model MODEL_DIR [LIBRARY [DEVICE [THREADS]]]`, where an empty LIBRARY is none, prints the runtime's version and, of both graphs, the device and who runs how many
 //! nodes; or the error's kind and message.
 
 use std::process::ExitCode;
@@ -12,11 +12,14 @@ fn main() -> ExitCode {
     let directory = arguments.next().unwrap_or_default();
     let mut open = || -> Result<String> {
         let mut builder = RadZero::builder(&directory);
-        if let Some(library) = arguments.next() {
+        if let Some(library) = arguments.next().filter(|library| !library.is_empty()) {
             builder = builder.runtime(Runtime::load(library)?);
         }
         if let Some(device) = arguments.next() {
             builder = builder.device(device.to_string_lossy().parse::<Device>()?);
+        }
+        if let Some(threads) = arguments.next().and_then(|threads| threads.to_str()?.parse().ok()) {
+            builder = builder.threads(threads);
         }
         let model = builder.open()?;
         Ok(format!(

@@ -1,0 +1,32 @@
+//! The JSON Schema of a result.
+
+use serde_json::Value;
+
+use super::ResultRecord;
+
+/// The JSON Schema of [`ResultRecord`], as `docs/result.schema.json` holds it. It allows fields that a later version adds.
+#[must_use]
+pub fn result_schema() -> Value {
+    let mut schema = schemars::schema_for!(ResultRecord).to_value();
+    plain(&mut schema);
+    schema["title"] = "What radzero finds in one image".into();
+    schema
+}
+
+/// Descriptions come from the documentation of the types: without its links.
+fn plain(value: &mut Value) {
+    match value {
+        Value::Object(fields) => fields.iter_mut().for_each(|(name, value)| match value {
+            Value::String(text) if name == "description" => {
+                for (from, to) in
+                    [("[`", ""), ("`]", ""), ("`None`", "null"), ("`", ""), ("\\[", "["), ("\\]", "]"), ("\n", " ")]
+                {
+                    *text = text.replace(from, to);
+                }
+            }
+            value => plain(value),
+        }),
+        Value::Array(values) => values.iter_mut().for_each(plain),
+        _ => {}
+    }
+}

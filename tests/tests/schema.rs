@@ -1,0 +1,68 @@
+//! The committed JSON Schema of a result: made from the types, fulfilled by real results, and no other.
+
+#![allow(clippy::unwrap_used, clippy::panic, missing_docs)]
+
+use std::path::Path;
+
+use radzero_core::radiograph::{IntensityPolicy, ReadOptions};
+use radzero_core::{Comparison, RadZero};
+use radzero_format::record::result_schema;
+use radzero_tests::models::Exported;
+use serde_json::{Value, json};
+
+fn committed() -> Value {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/result.schema.json");
+    serde_json::from_slice(&std::fs::read(file).unwrap()).unwrap()
+}
+
+fn result(model: &RadZero, file: &str, options: ReadOptions) -> Value {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(file);
+    let found = model.infer(&options.open(path).unwrap(), &["There is edema", "There is a mass"]).unwrap();
+    serde_json::to_value(Comparison::record(&found).unwrap()).unwrap()
+}
+
+#[test]
+fn the_committed_schema_is_that_of_the_types() {
+    let remedy = "cargo run -p radzero-tests --bin result-schema > docs/result.schema.json";
+    assert!(committed() == result_schema(), "out of date: {remedy}");
+}
+
+#[test]
+fn real_results_fulfil_it_and_false_ones_do_not() {
+    let validator = jsonschema::validator_for(&committed()).unwrap();
+    let model = Exported::case("native").open();
+    let display = ReadOptions { intensity: IntensityPolicy::Display, ..ReadOptions::default() };
+    let frame = ReadOptions { frame: Some(1), ..ReadOptions::default() };
+    for (file, options) in [
+        ("golden/images/gray8.png", ReadOptions::default()),
+        ("golden/images/rgba8.png", ReadOptions::default()),
+        ("dicom/files/several_windows.dcm", display),
+        ("dicom/files/voi_lut.dcm", display),
+        ("dicom/files/frames_rle.dcm", frame),
+    ] {
+        let found = result(&model, file, options);
+        let errors: Vec<String> = validator.iter_errors(&found).map(|error| error.to_string()).collect();
+        assert!(errors.is_empty(), "{file}: {errors:?}");
+    }
+    let good = result(&model, "dicom/files/frames_rle.dcm", frame);
+    let mut later = good.clone();
+    later["surprise"] = 1.into();
+    assert!(validator.is_valid(&later), "a later version may add fields");
+    for (pointer, wrong) in [
+        ("/record", json!(2)),
+        ("/width", json!(-1)),
+        ("/model/hash", json!("ab")),
+        ("/model/precision", json!("fp8")),
+        ("/results/0/probability", json!(1.5)),
+        ("/results/0/point", json!([1])),
+        ("/provenance/image_encoder/device", json!("gpu")),
+        ("/provenance/reading/transfer_syntax", json!("1.2.3")),
+        ("/provenance/reading/warnings", json!(["surprise"])),
+        ("/provenance/reading/intensity", json!("guess")),
+        ("/provenance/tokens", json!("f8")),
+    ] {
+        let mut bad = good.clone();
+        *bad.pointer_mut(pointer).unwrap_or_else(|| panic!("{pointer} is not there")) = wrong;
+        assert!(!validator.is_valid(&bad), "{pointer}");
+    }
+}

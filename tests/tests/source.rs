@@ -1,0 +1,58 @@
+//! Where a radiograph is from: only where it is asked for, and in no result.
+
+#![allow(clippy::unwrap_used, clippy::panic, missing_docs)]
+
+use std::path::Path;
+
+use radzero_core::radiograph::{Frame, ReadOptions, SourceReference};
+use radzero_core::{Comparison, Radiograph};
+use radzero_tests::models::Exported;
+
+fn file(name: &str) -> std::path::PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("dicom/files").join(name)
+}
+
+#[test]
+fn a_source_reference_is_read_only_where_it_is_asked_for() {
+    assert_eq!(Radiograph::open(file("plain.dcm")).unwrap().source(), None);
+    let options = ReadOptions { source_reference: true, ..ReadOptions::default() };
+    let radiograph = options.open(file("plain.dcm")).unwrap();
+    let source = radiograph.source().unwrap();
+    assert_eq!(source.sop_class_uid.as_deref(), Some("1.2.840.10008.5.1.4.1.1.1.1"));
+    assert!(source.sop_instance_uid.is_some());
+    assert_eq!(source.frame, Some(Frame { index: 0, count: 1 }));
+    // Reading is the same with and without.
+    let without = Radiograph::open(file("plain.dcm")).unwrap();
+    assert_eq!((radiograph.levels(), radiograph.reading()), (without.levels(), without.reading()));
+
+    let parsed = dicom_object::open_file(file("plain.dcm")).unwrap();
+    let syntax = parsed.meta().transfer_syntax().to_owned();
+    let read = options.read_dicom(&parsed, &syntax).unwrap();
+    assert_eq!(read.source(), radiograph.source(), "a parsed object says the same as its file");
+
+    let frame = ReadOptions { frame: Some(2), ..options };
+    assert_eq!(frame.open(file("frames.dcm")).unwrap().source().unwrap().frame, Some(Frame { index: 2, count: 3 }));
+    // Images have none, whoever asks.
+    let png = radzero_tests::golden_path("images/gray8.png");
+    assert_eq!(options.open(png).unwrap().source(), None);
+}
+
+/// A host's own, and nothing of it in what a result says.
+#[test]
+fn uids_are_in_no_record_and_no_debug_text() {
+    let mut source = SourceReference::default();
+    source.study_instance_uid = Some("1.2.3.4567".into());
+    source.pixel_spacing = Some([0.1, 0.2]);
+    let radiograph = Radiograph::open(file("plain.dcm")).unwrap().with_source(source.clone());
+    assert_eq!(radiograph.source(), Some(&source));
+    let model = Exported::case("native").open();
+    let found = model.infer(&radiograph, &["There is edema"]).unwrap();
+    let record = serde_json::to_string(&Comparison::record(&found).unwrap()).unwrap();
+    for text in [record, format!("{radiograph:?} {source:?} {found:?}")] {
+        assert!(!text.contains("4567"), "{text}");
+    }
+    // Stored beside a result, it comes back.
+    let json = serde_json::to_string(&source).unwrap();
+    assert_eq!(serde_json::from_str::<SourceReference>(&json).unwrap(), source);
+    assert!(json.contains("4567"));
+}
