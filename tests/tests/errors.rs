@@ -272,7 +272,7 @@ fn processes(provoked: &mut Provoked, exported: &Exported) {
         std::thread::sleep(Duration::from_millis(20));
     }
     let said = String::from_utf8(child.wait_with_output().unwrap().stdout).unwrap();
-    assert!(said.starts_with("forked forked the model was opened by process "), "{said}");
+    assert!(said.starts_with("forked forked forked the model was opened by process "), "{said}");
     assert!(said.contains("parent goes on, child ended with 0"), "{said}");
     provoked.said(ErrorKind::Forked, said);
 }

@@ -4,7 +4,8 @@
 
 use std::path::Path;
 
-use radzero_core::radiograph::{Frame, ReadOptions, SourceReference};
+use dicom_core::{DataElement, Tag, VR};
+use radzero_core::radiograph::{Frame, Laterality, ReadOptions, SourceReference};
 use radzero_core::{Comparison, Radiograph};
 use radzero_tests::models::Exported;
 
@@ -29,6 +30,30 @@ fn a_source_reference_is_read_only_where_it_is_asked_for() {
     let syntax = parsed.meta().transfer_syntax().to_owned();
     let read = options.read_dicom(&parsed, &syntax).unwrap();
     assert_eq!(read.source(), radiograph.source(), "a parsed object says the same as its file");
+
+    // From a file with all of it.
+    let folder = tempfile::tempdir().unwrap();
+    let mut object = parsed;
+    for (tag, vr, value) in [
+        (Tag(0x0020, 0x000D), VR::UI, "1.2.3.1"),
+        (Tag(0x0020, 0x000E), VR::UI, "1.2.3.2"),
+        (Tag(0x0028, 0x0030), VR::DS, "0.14\\0.15"),
+        (Tag(0x0018, 0x1164), VR::DS, "0.16\\0.17"),
+        (Tag(0x0020, 0x0062), VR::CS, "U"),
+        (Tag(0x0020, 0x0020), VR::CS, "L\\F"),
+        (Tag(0x0010, 0x0010), VR::PN, "Doe^Jane"),
+    ] {
+        object.put(DataElement::new(tag, vr, value));
+    }
+    object.write_to_file(folder.path().join("all.dcm")).unwrap();
+    let radiograph = options.open(folder.path().join("all.dcm")).unwrap();
+    let found = radiograph.source().unwrap();
+    assert_eq!(found.study_instance_uid.as_deref(), Some("1.2.3.1"));
+    assert_eq!(found.series_instance_uid.as_deref(), Some("1.2.3.2"));
+    assert_eq!((found.pixel_spacing, found.imager_pixel_spacing), (Some([0.14, 0.15]), Some([0.16, 0.17])));
+    assert_eq!(found.laterality, Some(Laterality::Unpaired));
+    assert_eq!(found.patient_orientation, Some(["L".into(), "F".into()]));
+    assert!(!serde_json::to_string(found).unwrap().contains("Doe"));
 
     let frame = ReadOptions { frame: Some(2), ..options };
     assert_eq!(frame.open(file("frames.dcm")).unwrap().source().unwrap().frame, Some(Frame { index: 2, count: 3 }));

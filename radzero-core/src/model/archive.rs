@@ -98,7 +98,7 @@ impl RadZero {
         let batch = if self.device.is_gpu() { GPU_BATCH } else { 1 };
         let workers = rayon::current_num_threads().min(WORKERS);
         let prepared = Ordered::start(scope, sources.into_iter(), workers, workers + batch, move |source| {
-            let result = read(&source).and_then(|radiograph| {
+            let result = self.image().and_then(|_| read(&source)).and_then(|radiograph| {
                 let pixels = self.pixels(&radiograph)?;
                 Ok((radiograph, pixels))
             });

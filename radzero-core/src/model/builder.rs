@@ -14,7 +14,7 @@ use radzero_score::Scorer;
 use super::prompts::PromptCache;
 use super::{ImageEncoder, RadZero, TextEncoder};
 use crate::prompt::Tokenizer;
-use crate::runtime::{Device, ImageSession, Runtime, SessionOptions, TextSession, check_device};
+use crate::runtime::{Device, ImageSession, Process, Runtime, SessionOptions, TextSession, check_device};
 
 /// Prompt embeddings kept by default (3 KiB each at full size).
 const PROMPT_CACHE: usize = 4096;
@@ -213,7 +213,8 @@ impl RadZeroBuilder {
             None => None,
         };
         let scorer = Scorer::from(&directory);
-        let model = RadZero { directory, record, device, threads: self.options.threads, runtime, image, text, scorer };
+        let (threads, process) = (self.options.threads, Process::current());
+        let model = RadZero { directory, record, device, threads, process, runtime, image, text, scorer };
         if device.is_gpu() {
             model.warm_up()?;
         }

@@ -26,7 +26,7 @@ pub use self::self_test::SelfTestReport;
 use crate::pixels::to_model;
 use crate::prompt::Tokenizer;
 use crate::radiograph::Radiograph;
-use crate::runtime::{Cancellation, Device, ImageSession, Placement, Runtime, TextSession};
+use crate::runtime::{Cancellation, Device, ImageSession, Placement, Process, Runtime, TextSession};
 
 /// An opened model. `Send + Sync`; every call takes `&self`, concurrent calls queue for the encoders.
 ///
@@ -49,6 +49,7 @@ pub struct RadZero {
     record: ModelRecord,
     device: Device,
     threads: NonZeroUsize,
+    process: Process,
     runtime: Runtime,
     image: Option<ImageEncoder>,
     text: Option<TextEncoder>,
@@ -162,22 +163,21 @@ impl RadZero {
     }
 
     fn image(&self) -> Result<&ImageEncoder> {
-        let image = self.image.as_ref().ok_or_else(|| not_open("image"))?;
-        image.session.check_process()?;
-        Ok(image)
+        self.process.check()?;
+        self.image.as_ref().ok_or_else(|| not_open("image"))
     }
 
     fn text(&self) -> Result<&TextEncoder> {
-        let text = self.text.as_ref().ok_or_else(|| not_open("text"))?;
-        text.session.check_process()?;
-        Ok(text)
+        self.process.check()?;
+        self.text.as_ref().ok_or_else(|| not_open("text"))
     }
 
     /// The radiograph as the model sees it: \[3, S, S\], 8-bit red, green, blue.
     ///
     /// # Errors
-    /// As [`to_model`].
+    /// As [`to_model`], and [`ErrorKind::Forked`].
     pub fn pixels(&self, radiograph: &Radiograph) -> Result<Array3<u8>> {
+        self.process.check()?;
         let manifest = self.manifest();
         let preprocessing = &manifest.preprocessing;
         to_model(radiograph, preprocessing.geometry, manifest.dimensions.image_size, preprocessing.resample)

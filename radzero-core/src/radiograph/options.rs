@@ -62,6 +62,8 @@ impl ReadOptions {
     /// One whose kind [is of an image](crate::ErrorKind::is_image): it is none of these, of an unsupported kind, damaged, beyond
     /// [`MAX_SIDE`](super::MAX_SIDE) or [`MAX_PIXELS`](super::MAX_PIXELS), blank, raw data or of several frames.
     pub fn read_bytes(&self, bytes: &[u8]) -> Result<Radiograph> {
+        let span = tracing::debug_span!("radzero.read", bytes = bytes.len());
+        let _entered = span.enter();
         guard::guarded("the image cannot be read: it is damaged", || image_file::decode(bytes, self))
     }
 

@@ -26,6 +26,7 @@ use radzero_kernels::Kernels;
 pub use self::cancellation::Cancellation;
 pub use self::placement::Placement;
 pub use self::probe::DeviceReport;
+pub(crate) use self::process::Process;
 pub(crate) use self::session::{ImageSession, SessionOptions, TextSession};
 pub(crate) use self::suitability::check as check_device;
 pub use radzero_format::record::Device;

@@ -4,16 +4,16 @@ use radzero_format::{Error, ErrorKind, Result};
 
 /// The process that opened a model. A forked child has its memory, but none of its threads: a call would wait for them forever.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Process(u32);
+pub(crate) struct Process(u32);
 
 impl Process {
-    pub(super) fn current() -> Self {
+    pub(crate) fn current() -> Self {
         Self(std::process::id())
     }
 
     /// # Errors
     /// [`ErrorKind::Forked`] in another process.
-    pub(super) fn check(self) -> Result<()> {
+    pub(crate) fn check(self) -> Result<()> {
         let found = std::process::id();
         if found == self.0 {
             return Ok(());

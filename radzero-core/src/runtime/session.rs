@@ -12,7 +12,6 @@ use ort::session::{RunOptions, Session, SessionInputValue};
 use ort::value::{Outlet, TensorElementType, TensorRef, ValueType};
 use radzero_kernels::Kernels;
 
-use super::process::Process;
 use super::queue::Queue;
 use super::{Cancellation, Device, Placement, Runtime, failure, kernels, placement, providers, threads};
 use radzero_format::manifest::{self, Dimension, Element, Graph, ModelDirectory, Tensor};
@@ -49,7 +48,6 @@ struct Shared {
     session: Queue<Session>,
     placement: Arc<Placement>,
     record: EncoderRecord,
-    process: Process,
     graph: String,
 }
 
@@ -85,7 +83,7 @@ impl Shared {
         let kernels = options.kernels.filter(|_| placement.has_own_operators()).map(Kernels::name);
         let record = EncoderRecord::new(options.device, placement.nodes(), kernels, runtime.version());
         let session = Queue::new(session, options.max_waiting);
-        Ok(Self { session, placement, record, process: Process::current(), graph: graph.file.clone() })
+        Ok(Self { session, placement, record, graph: graph.file.clone() })
     }
 
     /// Runs the graph; `read` sees its only output while the session is held.
@@ -96,7 +94,6 @@ impl Shared {
         read: impl FnOnce(ArrayViewD<'_, f32>) -> Option<T>,
     ) -> Result<T> {
         let failed = |error: ort::Error| failure::error(ErrorKind::Inference, format!("{} failed", self.graph), error);
-        self.process.check()?;
         let inputs: Vec<_> = inputs.into_iter().map(|(name, value)| (Cow::Borrowed(name), value)).collect();
         let options = RunOptions::new().map_err(failed)?;
         let mut session = self.session.wait(cancellation)?;
@@ -225,12 +222,6 @@ impl ImageSession {
     pub(crate) fn record(&self) -> &EncoderRecord {
         &self.0.record
     }
-
-    /// # Errors
-    /// [`ErrorKind::Forked`] in a child of the process that opened it.
-    pub(crate) fn check_process(&self) -> Result<()> {
-        self.0.process.check()
-    }
 }
 
 /// The text graph.
@@ -259,12 +250,6 @@ impl TextSession {
     /// What runs it.
     pub(crate) fn record(&self) -> &EncoderRecord {
         &self.0.record
-    }
-
-    /// # Errors
-    /// [`ErrorKind::Forked`] in a child of the process that opened it.
-    pub(crate) fn check_process(&self) -> Result<()> {
-        self.0.process.check()
     }
 }
 

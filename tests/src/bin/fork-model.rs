@@ -18,7 +18,8 @@ fn main() {
             let image = model.encode_image(&radiograph).map(drop).unwrap_err();
             // A known prompt would need no thread; it is refused too, so that the answer does not depend on the cache.
             let prompts = model.encode_prompts(&["There is edema"]).map(drop).unwrap_err();
-            println!("{} {} {prompts}", image.kind(), prompts.kind());
+            let pixels = model.pixels(&radiograph).map(drop).unwrap_err();
+            println!("{} {} {} {prompts}", image.kind(), pixels.kind(), prompts.kind());
             // SAFETY: ends the process without the parent's clean-up.
             unsafe { libc::_exit(0) };
         }
