@@ -19,7 +19,13 @@ fuzz_target!(|data: &[u8]| {
         1 => IntensityPolicy::Display,
         _ => IntensityPolicy::MinMax,
     };
-    let options = ReadOptions { intensity, frame: Some(0), allow_for_processing: true, apply_exif_orientation: true };
+    let options = ReadOptions {
+        intensity,
+        frame: Some(0),
+        allow_for_processing: true,
+        apply_exif_orientation: true,
+        source_reference: true,
+    };
     match options.read_bytes(data) {
         Ok(radiograph) => assert!(radiograph.width() > 0 && radiograph.height() > 0),
         Err(error) => assert!(error.kind().is_image()),

@@ -54,7 +54,7 @@ One line for each image that was processed, in the order given, written when the
   results                 one a prompt, in the order given: prompt, probability, logit, map_min, map_max,
                           point [x, y] (the map's greatest value, in pixels of the image)
   maps                    path of the array written, with --save-maps only
-  provenance              reading: origin, transfer_syntax, frame, policy, intensity, warnings
+  provenance              reading: origin, transfer_syntax, frame, policy, intensity, warnings, orientation_applied
                           image_encoder, text_encoder: device, provider, nodes (by provider), kernels (own ones, by instruction
                           set, or null), onnxruntime, radzero
                           tokens, embeddings: f32, or f16 where they were stored so

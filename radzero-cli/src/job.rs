@@ -71,7 +71,7 @@ pub(crate) fn run(args: &JobArgs, report: &impl Report) -> Result<Outcome, Failu
     thread::scope(|scope| {
         let read = |source: &&PathBuf| read(&options, source);
         // The next images are read and encoded while this one's results are written.
-        for image in model.encode_all(scope, &args.images, read, &Cancellation::new()) {
+        for image in model.encode_all(scope, &args.images, read, &Cancellation::new())? {
             let path = image.source;
             let report = |(radiograph, encoded): (Radiograph, EncodedImage)| {
                 let comparisons = model.compare(&encoded, &prompts)?;
@@ -126,7 +126,9 @@ pub(crate) fn placement(placement: Option<&Placement>) -> String {
 
 /// Reads an image. Errors are without its path, which whoever reports them puts before them.
 pub(crate) fn read(options: &ReadOptions, path: &Path) -> radzero_core::Result<Radiograph> {
-    let failed = |source| Error::new(ErrorKind::Io, "cannot read the file").with_source(source);
+    let failed = |source: std::io::Error| {
+        Error::new(ErrorKind::of_io(&source, ErrorKind::Io), "cannot read the file").with_source(source)
+    };
     options.read_bytes(&fs::read(path).map_err(failed)?)
 }
 

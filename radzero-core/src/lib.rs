@@ -39,13 +39,18 @@ mod prompt;
 pub mod radiograph;
 pub mod runtime;
 
+/// Crates whose types are part of this interface, in the versions that fit.
+#[cfg(feature = "dicom")]
+pub use dicom_object;
+pub use image;
+pub use ndarray;
 /// The crate that sessions and environments are shared through.
 #[cfg(feature = "share-ort")]
 pub use ort;
 pub use radzero_format::{Error, ErrorKind, Result, chain, manifest, record};
 pub use radzero_score::{
-    Comparison, EncodedImage, EncodedPrompt, ImageParts, Peak, PromptParts, Scorer, SimilarityMap, Values, map,
-    similarity,
+    Comparison, EncodedImage, EncodedPrompt, Geometry, GridArea, ImageParts, Peak, PromptParts, Scorer, SimilarityMap,
+    Values, map, similarity,
 };
 
 pub use crate::model::{ArchiveImage, EncodedArchive, Encoders, RadZero, RadZeroBuilder, SelfTestReport};

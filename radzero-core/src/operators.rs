@@ -103,3 +103,24 @@ impl Operator {
         !(self.is_int8() || self == Self::AttentionInt16) || kernels.multiplies_integers()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ndarray::Array2;
+    use radzero_format::manifest::OPERATORS_VERSION;
+
+    /// Files hold weights in this layout. Another one is another version of the operators: raise it, and change this.
+    #[test]
+    fn the_layout_of_weights_is_that_of_version_1() {
+        assert_eq!(OPERATORS_VERSION, 1);
+        let floats = Array2::from_shape_fn((33, 2), |(output, input)| (100 * output + input) as f32);
+        let packed = Panels::pack(floats.view());
+        let at = |index: usize| packed[index];
+        assert_eq!([at(0), at(1), at(31), at(32), at(33), at(64)], [0.0, 100.0, 3100.0, 1.0, 101.0, 3200.0]);
+        let bytes = Array2::from_shape_fn((33, 5), |(output, input)| (2 * output + 9 * input) as i8);
+        let packed = BytePanels::pack(bytes.view());
+        let at = |index: usize| packed[index];
+        assert_eq!([at(0), at(1), at(3), at(4), at(127), at(128), at(129), at(256)], [0, 9, 27, 2, 89, 36, 0, 64]);
+    }
+}

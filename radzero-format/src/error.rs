@@ -99,6 +99,14 @@ kinds! {
 }
 
 impl ErrorKind {
+    /// What a failed access to a file is: `kind`, or [`Resources`](Self::Resources) where memory or file handles ran out.
+    #[must_use]
+    pub fn of_io(source: &std::io::Error, kind: Self) -> Self {
+        // EMFILE and ENFILE, for which the standard library has no kind yet.
+        let handles = cfg!(unix) && matches!(source.raw_os_error(), Some(23 | 24));
+        if handles || source.kind() == std::io::ErrorKind::OutOfMemory { Self::Resources } else { kind }
+    }
+
     /// Whether it is the image that was given: a host answers such an error to whoever sent it.
     #[must_use]
     pub fn is_image(self) -> bool {
@@ -130,7 +138,8 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 ///
 /// The message does not repeat its causes: print `{error:#}`, or [`chain`], for all of them on one line.
 ///
-/// Messages name files and values, never a prompt, the content of an image or a DICOM attribute; neither do their causes.
+/// Messages name files and values, never a prompt, the content of an image, or a DICOM attribute other than those that describe
+/// the image itself (sizes, bits, transfer syntax); neither do their causes.
 #[derive(Clone)]
 pub struct Error(Box<Inner>);
 
@@ -166,13 +175,7 @@ impl Error {
     /// ran out.
     #[must_use]
     pub fn io(path: &Path, action: &str, source: std::io::Error) -> Self {
-        // EMFILE and ENFILE, for which the standard library has no kind yet.
-        let handles = cfg!(unix) && matches!(source.raw_os_error(), Some(23 | 24));
-        let kind = match source.kind() {
-            std::io::ErrorKind::OutOfMemory => ErrorKind::Resources,
-            _ if handles => ErrorKind::Resources,
-            _ => ErrorKind::Io,
-        };
+        let kind = ErrorKind::of_io(&source, ErrorKind::Io);
         Self::new(kind, format!("cannot {action} {}", path.display())).with_source(source)
     }
 

@@ -5,7 +5,8 @@
 //! - [`record`]: what a result is and what made it, as serde values with a version and a JSON Schema
 //! - [`Error`]: one error type with kinds that have stable codes
 //!
-//! `radzero-core` re-exports all of it: depend on this crate alone to read records or manifests without a runtime.
+//! `radzero-core` re-exports it (what is in [`reading`] as part of its module `radiograph`): depend on this crate alone to read
+//! records or manifests without a runtime.
 
 #![forbid(unsafe_code)]
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::panic))]

@@ -56,14 +56,6 @@ pub(crate) fn map(map: ArrayView2<'_, f32>, (width, height): (u32, u32)) -> Resu
     Err(argument(format!("a map [height, width] of [{height}, {width}] expected, {:?} found", map.shape())))
 }
 
-/// Refuses what cannot separate similarities.
-pub(crate) fn threshold(threshold: f32) -> Result<()> {
-    if (0.0..=1.0).contains(&threshold) {
-        return Ok(());
-    }
-    Err(argument(format!("a threshold from 0 to 1 expected, {threshold} found")))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -93,11 +85,5 @@ mod tests {
             assert_eq!(error.kind(), ErrorKind::Argument);
             assert!(error.to_string().contains(words), "{error}");
         }
-    }
-
-    #[test]
-    fn thresholds_are_similarities() {
-        assert!([0.0, 0.3, 1.0].into_iter().all(|value| threshold(value).is_ok()));
-        assert!([-0.1, 1.1, f32::NAN, f32::INFINITY].into_iter().all(|value| threshold(value).is_err()));
     }
 }

@@ -1,8 +1,11 @@
 //! The colour bar.
 
 use image::{Rgb, RgbImage};
+use radzero_score::format::Result;
 use radzero_score::format::reading::MAX_SIDE;
+use radzero_score::map::check_threshold;
 
+use crate::check;
 use crate::colour::colour;
 use crate::layout::{BAR, BAR_COLUMN, GAP, TICK};
 use crate::stroke::Stroke;
@@ -23,14 +26,19 @@ const LEAST: u32 = 160;
 /// The colour bar of similarity with ticks and labels, as it stands on the page of a [`Picture`](crate::Picture): 1 at the top, 0
 /// at the bottom, a line at the threshold.
 ///
-/// `height` is that of the whole picture in pixels, labels included; it is raised to 160 or lowered to
-/// [`MAX_SIDE`]. The width is 104 pixels. A threshold that is not from 0 to 1 has no line.
-#[must_use]
-pub fn legend(height: u32, threshold: Option<f32>) -> RgbImage {
-    let height = height.clamp(LEAST, MAX_SIDE as u32);
+/// `height` is that of the whole picture in pixels, labels included. The width is 104 pixels.
+///
+/// # Errors
+/// [`ErrorKind::Argument`](radzero_score::format::ErrorKind::Argument) unless the height is from 160 to [`MAX_SIDE`], and the
+/// threshold from 0 to 1.
+pub fn legend(height: u32, threshold: Option<f32>) -> Result<RgbImage> {
+    if !(LEAST..=MAX_SIDE as u32).contains(&height) {
+        return Err(check::argument(format!("a legend of {LEAST} to {MAX_SIDE} pixels expected, of {height} found")));
+    }
+    threshold.map_or(Ok(()), check_threshold)?;
     let mut canvas = RgbImage::from_pixel(GAP + BAR_COLUMN, height, BACKGROUND);
     bar(&mut canvas, (GAP, ABOVE), height - ABOVE - BELOW, threshold);
-    canvas
+    Ok(canvas)
 }
 
 /// Draws the bar, its upper left corner at `left`, `top`, with what belongs to it.
@@ -38,7 +46,7 @@ pub(crate) fn bar(canvas: &mut RgbImage, (left, top): (u32, u32), height: u32, t
     let value = |y: u32| 1.0 - (y as f32 + 0.5) / height as f32;
     let row = |value: f32| (1.0 - value) * height as f32 - 0.5;
     let mut bar = RgbImage::from_fn(BAR, height, |_, y| Rgb(colour(value(y))));
-    if let Some(threshold) = threshold.filter(|threshold| (0.0..=1.0).contains(threshold)) {
+    if let Some(threshold) = threshold {
         let mut line = Stroke::new(bar.dimensions(), 1.0);
         line.segment((0.0, row(threshold)), (BAR as f32 - 1.0, row(threshold)));
         line.draw(&mut bar);
@@ -75,17 +83,21 @@ pub(crate) fn put(canvas: &mut RgbImage, image: &RgbImage, left: u32, top: u32) 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use radzero_score::format::ErrorKind;
 
     #[test]
-    fn heights_are_kept_within_bounds() {
-        for (height, found) in [(0, 160), (160, 160), (777, 777), (u32::MAX, 16_384)] {
-            assert_eq!(legend(height, Some(0.5)).dimensions(), (104, found));
+    fn impossible_heights_and_thresholds_are_refused() {
+        for height in [160, 777, 16_384] {
+            assert_eq!(legend(height, Some(0.5)).unwrap().dimensions(), (104, height));
+        }
+        for (height, threshold) in [(0, 0.5), (159, 0.5), (u32::MAX, 0.5), (300, -0.1), (300, 1.1), (300, f32::NAN)] {
+            assert_eq!(legend(height, Some(threshold)).unwrap_err().kind(), ErrorKind::Argument);
         }
     }
 
     #[test]
     fn the_bar_runs_from_one_to_zero_and_nothing_is_cut() {
-        let legend = legend(300, None);
+        let legend = legend(300, None).unwrap();
         assert_eq!(legend.get_pixel(GAP + 3, ABOVE).0, colour(1.0));
         assert_eq!(legend.get_pixel(GAP + 3, 300 - BELOW - 1).0, colour(0.0));
         let (width, height) = legend.dimensions();
@@ -97,15 +109,12 @@ mod tests {
 
     #[test]
     fn the_threshold_is_marked_where_it_is() {
-        let plain = legend(300, None);
+        let plain = legend(300, None).unwrap();
         // Row 156 of 256 is where 0.39 lies.
-        let marked = legend(300, Some(0.39));
+        let marked = legend(300, Some(0.39)).unwrap();
         let changed: Vec<u32> =
             (0..300).filter(|&y| marked.get_pixel(GAP + 5, y) != plain.get_pixel(GAP + 5, y)).collect();
         let middle = changed.iter().sum::<u32>() as f32 / changed.len() as f32;
         assert!((middle - ABOVE as f32 - (0.61 * 256.0 - 0.5)).abs() < 0.6, "{changed:?}");
-        for beyond in [-0.1, 1.1, f32::NAN] {
-            assert_eq!(legend(300, Some(beyond)), plain);
-        }
     }
 }

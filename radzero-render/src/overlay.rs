@@ -5,6 +5,7 @@ use ndarray::ArrayView2;
 use radzero_score::Comparison;
 use radzero_score::format::Result;
 use radzero_score::format::reading::Levels;
+use radzero_score::map::check_threshold;
 
 use crate::layout::place;
 use crate::{check, colour, scale, stroke};
@@ -35,7 +36,7 @@ pub fn overlay(
     let size = check::levels(levels)?;
     check::comparison(comparison, size)?;
     check::target(width, height)?;
-    threshold.map_or(Ok(()), check::threshold)?;
+    threshold.map_or(Ok(()), check_threshold)?;
     let mut image = scale::levels(levels, width, height)?;
     let map = comparison.map_at(width as usize, height as usize)?;
     let peak = comparison.peak();

@@ -6,6 +6,7 @@ use image::RgbImage;
 use ndarray::ArrayView2;
 use radzero_score::format::Result;
 use radzero_score::format::reading::Levels;
+use radzero_score::map::check_threshold;
 use radzero_score::{Comparison, Peak};
 
 use crate::layout::{GAP, Grid, MARGIN, Page, place};
@@ -86,7 +87,7 @@ impl Picture {
     /// - if the image cannot be scaled
     pub fn new(levels: Levels<'_>, panels: usize, threshold: f32, notes: Vec<String>) -> Result<Self> {
         let size = check::levels(levels)?;
-        check::threshold(threshold)?;
+        check_threshold(threshold)?;
         if !(1..=MAX_PANELS).contains(&panels) {
             return Err(check::argument(format!("1 to {MAX_PANELS} panels expected, {panels} found")));
         }
@@ -287,7 +288,7 @@ mod tests {
             let page = picture.render();
             let (left, top) = picture.page(&[]).bar;
             // A legend whose bar is as high as the page's.
-            let legend = legend(picture.grid.cell.1 + 44, Some(0.3));
+            let legend = legend(picture.grid.cell.1 + 44, Some(0.3)).unwrap();
             let part = crop_imm(&page, left - GAP, top - 32, legend.width(), legend.height()).to_image();
             assert!(part == legend);
         }

@@ -9,6 +9,7 @@ use radzero_format::{Error, ErrorKind, Result};
 use crate::encoding::EncodedPrompt;
 use crate::geometry::Geometry;
 use crate::map::{Outline, Peak, SimilarityMap, check_threshold, sigmoid};
+use crate::pool;
 
 /// How similar one sentence is to one radiograph, as a whole and place by place.
 ///
@@ -29,7 +30,8 @@ impl Comparison {
     ///
     /// # Errors
     /// [`ErrorKind::Inference`] if the logit or a score is not finite; [`ErrorKind::Argument`] if the scores are no square of at
-    /// least one patch, or the record holds a size that no radiograph has.
+    /// least one patch, or the record holds a size that no radiograph has; [`ErrorKind::OtherModel`] if image and sentence were
+    /// encoded by different models.
     pub fn new(
         image: impl Into<Arc<ImageRecord>>,
         prompt: EncodedPrompt,
@@ -44,6 +46,11 @@ impl Comparison {
         }
         if !logit.is_finite() || !scores.iter().all(|score| score.is_finite()) {
             return Err(Error::new(ErrorKind::Inference, "the comparison gave scores or logits that are not finite"));
+        }
+        let (own, other) = (&image.model.hash, &prompt.record().model.hash);
+        if own != other {
+            let message = format!("image and sentence of one model expected, of {own} and {other} found");
+            return Err(Error::new(ErrorKind::OtherModel, message));
         }
         let geometry = Geometry::of(&image)?;
         Ok(Self { prompt, logit, scores, geometry, image })
@@ -82,7 +89,7 @@ impl Comparison {
     /// The similarity map at the radiograph's size, computed anew at each call.
     #[must_use]
     pub fn map(&self) -> SimilarityMap {
-        self.geometry.map(self.scores.view())
+        self.geometry.map_of(self.scores.view())
     }
 
     /// The similarity map for a picture of the radiograph of `width` x `height` pixels, without computing it at the
@@ -119,7 +126,7 @@ impl Comparison {
     /// [`ErrorKind::Argument`] unless `threshold` is in \[0, 1\].
     pub fn mask(&self, threshold: f32) -> Result<Array2<bool>> {
         check_threshold(threshold)?;
-        Ok(self.outline().mask(threshold))
+        Ok(pool::run(|| self.outline().mask(threshold)))
     }
 
     /// Number of pixels of the [`mask`](Comparison::mask), without computing map or mask.
@@ -128,7 +135,7 @@ impl Comparison {
     /// [`ErrorKind::Argument`] unless `threshold` is in \[0, 1\].
     pub fn area(&self, threshold: f32) -> Result<usize> {
         check_threshold(threshold)?;
-        Ok(self.outline().area(threshold))
+        Ok(pool::run(|| self.outline().area(threshold)))
     }
 
     fn outline(&self) -> Outline<'_> {
@@ -182,8 +189,8 @@ impl Comparison {
     /// The record of one image's comparisons.
     ///
     /// # Errors
-    /// [`ErrorKind::Argument`] if there are none, or if they are not of one image and of sentences that were encoded alike: what
-    /// the record says of all of them would not be true.
+    /// [`ErrorKind::Argument`] if there are none, or if they are not of one image and of sentences that were encoded alike (by one
+    /// encoder, stored in as many bits): what the record says of all of them would not be true. Make a record for each kind.
     pub fn record(found: &[Self]) -> Result<ResultRecord> {
         let fail = |message: &str| Error::new(ErrorKind::Argument, message);
         let first = found.first().ok_or_else(|| fail("at least one comparison expected, none found"))?;

@@ -9,6 +9,7 @@ use radzero_format::record::ImageRecord;
 use radzero_format::{Error, ErrorKind, Result};
 
 use crate::map::{Outline, SimilarityMap, Span, upsample, upsample_at};
+use crate::pool;
 
 /// The mapping between the pixels of one radiograph and the model's square.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -59,8 +60,14 @@ impl Geometry {
     /// The mapping for a radiograph of `width` x `height` pixels and a square of `size` pixels a side.
     ///
     /// # Errors
-    /// [`ErrorKind::Argument`] if one of them is 0, or above [`MAX_SIDE`].
+    /// [`ErrorKind::Argument`] if one of them is 0, or above [`MAX_SIDE`]; [`ErrorKind::ModelVersion`] for a kind of a later version.
     pub fn new(kind: GeometryKind, size: usize, width: usize, height: usize) -> Result<Self> {
+        if !matches!(kind, GeometryKind::Stretch | GeometryKind::PadSquare | GeometryKind::CropSquare) {
+            return Err(Error::new(
+                ErrorKind::ModelVersion,
+                format!("the geometry {kind} is not known to this version"),
+            ));
+        }
         if [size, width, height].iter().all(|side| (1..=MAX_SIDE).contains(side)) {
             return Ok(Self { kind, width, height, size });
         }
@@ -128,15 +135,24 @@ impl Geometry {
                 let start = (output - self.size) / 2;
                 Fit { before: 0, padded: length, output, window: start..start + self.size }
             }
+            // Stretched: `new` lets no other in.
             _ => Fit::whole(length, self.size),
         }
     }
 
-    /// The similarity map of the patch grid's scores \[g, g\] (not empty), at the original size \[height, width\]; 0 where the model
+    /// The similarity map of the patch grid's scores \[g, g\], at the original size \[height, width\]; 0 where the model
     /// saw nothing.
-    #[must_use]
-    pub fn map(&self, scores: ArrayView2<'_, f32>) -> SimilarityMap {
-        SimilarityMap::new(upsample(scores, &self.row_span(), &self.column_span()))
+    ///
+    /// # Errors
+    /// [`ErrorKind::Argument`] if there is no score.
+    pub fn map(&self, scores: ArrayView2<'_, f32>) -> Result<SimilarityMap> {
+        check_scores(scores)?;
+        Ok(self.map_of(scores))
+    }
+
+    /// As [`Geometry::map`], of scores that are there.
+    pub(crate) fn map_of(&self, scores: ArrayView2<'_, f32>) -> SimilarityMap {
+        SimilarityMap::new(pool::run(|| upsample(scores, &self.row_span(), &self.column_span())))
     }
 
     /// The similarity map of the patch grid's scores \[g, g\] for a picture of the radiograph of `width` x `height` pixels.
@@ -147,11 +163,13 @@ impl Geometry {
     /// # Errors
     /// [`ErrorKind::Argument`] unless both sides are from 1 to [`MAX_SIDE`] and there is a score.
     pub fn map_at(&self, scores: ArrayView2<'_, f32>, width: usize, height: usize) -> Result<SimilarityMap> {
-        if ![width, height].iter().all(|side| (1..=MAX_SIDE).contains(side)) || scores.is_empty() {
+        check_scores(scores)?;
+        if ![width, height].iter().all(|side| (1..=MAX_SIDE).contains(side)) {
             let message = format!("sides of 1 to {MAX_SIDE} pixels expected, a map of {width} x {height} found");
             return Err(Error::new(ErrorKind::Argument, message));
         }
-        Ok(SimilarityMap::new(upsample_at(scores, (&self.row_span(), height), (&self.column_span(), width))))
+        let (rows, columns) = (self.row_span(), self.column_span());
+        Ok(SimilarityMap::new(pool::run(|| upsample_at(scores, (&rows, height), (&columns, width)))))
     }
 
     /// What can be said of [`Geometry::map`] without computing it.
@@ -187,9 +205,17 @@ impl Geometry {
                 let side = length.min(other);
                 Span { target: side, window: 0..side, start: (length - side) / 2, length }
             }
+            // Stretched: `new` lets no other in.
             _ => Span::whole(length),
         }
     }
+}
+
+fn check_scores(scores: ArrayView2<'_, f32>) -> Result<()> {
+    if scores.is_empty() {
+        return Err(Error::new(ErrorKind::Argument, "scores [g, g] of at least one patch expected, none found"));
+    }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -233,7 +259,10 @@ mod tests {
         for kind in KINDS {
             for (width, height) in [(311, 203), (45, 1001), (64, 64), (1, 9)] {
                 let geometry = Geometry::new(kind, 518, width, height).unwrap();
-                assert_eq!(geometry.map_at(scores().view(), width, height).unwrap(), geometry.map(scores().view()));
+                assert_eq!(
+                    geometry.map_at(scores().view(), width, height).unwrap(),
+                    geometry.map(scores().view()).unwrap()
+                );
             }
         }
     }
@@ -244,7 +273,7 @@ mod tests {
         for kind in KINDS {
             for (width, height) in [(903, 603), (303, 999)] {
                 let geometry = Geometry::new(kind, 518, width, height).unwrap();
-                let large = geometry.map(scores().view());
+                let large = geometry.map(scores().view()).unwrap();
                 let small = geometry.map_at(scores().view(), width / 3, height / 3).unwrap();
                 let expected = large.values().slice(s![1..;3, 1..;3]).to_owned();
                 assert_eq!(small.values().dim(), expected.dim());
@@ -265,6 +294,8 @@ mod tests {
             assert_eq!(error.kind(), ErrorKind::Argument);
             assert!(error.to_string().contains(&format!("a map of {width} x {height} found")), "{error}");
         }
-        assert!(geometry.map_at(Array2::zeros((0, 0)).view(), 4, 4).is_err());
+        let nothing = Array2::zeros((0, 0));
+        assert!(geometry.map_at(nothing.view(), 4, 4).unwrap_err().to_string().contains("scores"));
+        assert!(geometry.map(nothing.view()).is_err());
     }
 }

@@ -34,6 +34,8 @@ mod comparison;
 mod encoding;
 mod geometry;
 pub mod map;
+#[doc(hidden)]
+pub mod pool;
 mod scorer;
 pub mod similarity;
 

@@ -27,7 +27,7 @@ fn an_archive_gives_every_image_in_order_with_the_bits_of_single_calls() {
     let expected = one_by_one(&model);
     thread::scope(|scope| {
         let sources = IMAGES.iter().cycle().take(5 * IMAGES.len()).copied();
-        let found: Vec<_> = model.encode_all(scope, sources, read, &Cancellation::new()).collect();
+        let found: Vec<_> = model.encode_all(scope, sources, read, &Cancellation::new()).unwrap().collect();
         assert_eq!(found.len(), 5 * IMAGES.len());
         for (index, image) in found.into_iter().enumerate() {
             assert_eq!(image.source, IMAGES[index % IMAGES.len()]);
@@ -54,8 +54,11 @@ fn few_images_are_held_however_many_there_are() {
             read(name)
         };
         let sources = std::iter::repeat_n("gray8.png", 200);
-        let most =
-            model.encode_all(scope, sources, read, &Cancellation::new()).map(|_| held.fetch_sub(1, SeqCst)).max();
+        let most = model
+            .encode_all(scope, sources, read, &Cancellation::new())
+            .unwrap()
+            .map(|_| held.fetch_sub(1, SeqCst))
+            .max();
         assert!(most.unwrap() < 20, "{most:?}");
     });
 }
@@ -65,7 +68,7 @@ fn an_archive_that_is_dropped_ends() {
     let exported = Exported::case("native");
     let model = exported.open();
     thread::scope(|scope| {
-        let mut archive = model.encode_all(scope, std::iter::repeat("gray8.png"), read, &Cancellation::new());
+        let mut archive = model.encode_all(scope, std::iter::repeat("gray8.png"), read, &Cancellation::new()).unwrap();
         assert!(archive.next().unwrap().result.is_ok());
     });
 }
@@ -76,7 +79,7 @@ fn a_cancelled_archive_ends() {
     let model = exported.open();
     let cancellation = Cancellation::new();
     thread::scope(|scope| {
-        let mut archive = model.encode_all(scope, std::iter::repeat("gray8.png"), read, &cancellation);
+        let mut archive = model.encode_all(scope, std::iter::repeat("gray8.png"), read, &cancellation).unwrap();
         assert!(archive.next().unwrap().result.is_ok());
         cancellation.cancel();
         for image in archive {
@@ -90,6 +93,32 @@ fn a_cancelled_archive_ends() {
     assert_eq!(error.kind(), ErrorKind::Cancelled);
     // The model is as good as before.
     model.encode_image(&radiograph).unwrap();
+}
+
+/// Work that was begun is not lost to a bound on those that wait.
+#[test]
+fn an_archive_is_never_refused() {
+    let exported = Exported::case("native");
+    let model = RadZero::builder(exported.directory()).max_waiting(0).open().unwrap();
+    let done = std::sync::atomic::AtomicBool::new(false);
+    let refused = thread::scope(|scope| {
+        let other = scope.spawn(|| {
+            let radiograph = read(&"gray8.png").unwrap();
+            let mut refused = 0;
+            while !done.load(SeqCst) {
+                refused +=
+                    usize::from(model.encode_image(&radiograph).is_err_and(|error| error.kind() == ErrorKind::Busy));
+            }
+            refused
+        });
+        let sources = std::iter::repeat_n("gray8.png", 100);
+        let archive = model.encode_all(scope, sources, read, &Cancellation::new()).unwrap();
+        let failed: Vec<_> = archive.filter_map(|image| image.result.err()).collect();
+        done.store(true, SeqCst);
+        assert!(failed.is_empty(), "{failed:?}");
+        other.join().unwrap()
+    });
+    assert!(refused > 0, "the two never met");
 }
 
 #[test]

@@ -51,7 +51,7 @@ fn answers(model: &RadZero) -> String {
 #[test]
 #[ignore = "a process of its own: started by the last test"]
 fn others_come_and_go() {
-    // The variable names a folder in this repository, which `ort` would take for the file.
+    assert!(Path::new(&std::env::var_os("ORT_DYLIB_PATH").unwrap()).is_dir());
     let library = Runtime::find_library().unwrap();
     assert!(library.is_file(), "{}", library.display());
 
@@ -95,7 +95,10 @@ fn an_environment_that_is_kept_back_is_said_to_be_in_use() {
 fn each_case_in_a_process_of_its_own() {
     for case in ["others_come_and_go", "an_environment_that_is_kept_back_is_said_to_be_in_use"] {
         let mut alone = std::process::Command::new(std::env::current_exe().unwrap());
+        // A folder, which `ort` itself would take for the file.
+        let library = Runtime::find_library().unwrap();
         alone.args(["--ignored", "--exact", case]).env("ORT_DISABLE_TELEMETRY", "1");
+        alone.env("ORT_DYLIB_PATH", library.parent().unwrap());
         let output = alone.output().unwrap();
         let said = String::from_utf8_lossy(&output.stdout);
         assert!(output.status.success() && said.contains("1 passed"), "{case}: {said}");

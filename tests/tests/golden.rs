@@ -1,6 +1,6 @@
 //! Export and runtime match PyTorch at every stage: tokens, embeddings, scores, logits, probabilities, maps, points.
 
-#![allow(clippy::unwrap_used, missing_docs)]
+#![allow(clippy::panic, clippy::unwrap_used, missing_docs)]
 
 use ndarray::{ArrayD, ArrayViewD, Axis};
 use radzero_core::manifest::{PositionConvention, SimilarityOperator, TensorNames};

@@ -14,15 +14,11 @@ const VALUE: f32 = 1e-4;
 
 /// The library, loaded by the host and not by radzero.
 fn library() -> PathBuf {
-    let path = PathBuf::from(std::env::var_os("ORT_DYLIB_PATH").unwrap_or_else(|| panic!("run `cargo xtask setup`")));
     // The variable may be relative to the workspace, where cargo does not run tests.
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(path);
-    if !path.is_dir() {
-        return path;
-    }
-    let mut files = std::fs::read_dir(&path).unwrap().map(|entry| entry.unwrap().path());
-    let is_library = |path: &PathBuf| path.file_stem().unwrap().to_string_lossy().ends_with("onnxruntime");
-    files.find(is_library).unwrap_or_else(|| panic!("no library in {}", path.display()))
+    let path = PathBuf::from(std::env::var_os("ORT_DYLIB_PATH").unwrap_or_else(|| panic!("run `cargo xtask setup`")));
+    // SAFETY: the only test of this binary calls this first, so no other thread reads the environment.
+    unsafe { std::env::set_var("ORT_DYLIB_PATH", Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(path)) };
+    Runtime::find_library().unwrap()
 }
 
 fn runtime() -> Runtime {

@@ -47,6 +47,8 @@ fn images_are_read_as_by_pillow() {
         let options = ReadOptions { apply_exif_orientation: true, ..ReadOptions::default() };
         let turned = options.open(&path).unwrap();
         assert!(turned.warnings().is_empty());
+        assert_eq!(turned.reading().orientation_applied, image.levels != *expected, "{}", image.file);
+        assert!(!plain.reading().orientation_applied);
         same(&image.file, &turned, expected, image.tolerance);
     }
 }

@@ -5,16 +5,16 @@
 //! is held in memory does not grow with the number of images.
 
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
-use std::thread::Scope;
+use std::thread::{self, Scope};
 
 use ndarray::Array3;
+use radzero_format::{Error, ErrorKind, Result};
 use radzero_score::EncodedImage;
 
 use super::RadZero;
-use super::ordered::Ordered;
+use super::ordered::{Ordered, no_thread};
 use crate::radiograph::Radiograph;
-use crate::runtime::Cancellation;
-use radzero_format::{Error, ErrorKind, Result};
+use crate::runtime::{Cancellation, Patience};
 
 /// Threads that read and decode, at most: more than the encoder keeps up with.
 const WORKERS: usize = 4;
@@ -63,7 +63,10 @@ impl RadZero {
     /// Reading, encoding and the caller's own loop run at the same time, on threads of `scope`; each image has its own
     /// result, so a bad one does not stop the rest. A few radiographs are held at a time. On a GPU images are encoded in
     /// batches, as many as are ready. After `cancellation` the images under way are
-    /// [`Cancelled`](crate::ErrorKind::Cancelled) and the iterator ends.
+    /// [`Cancelled`](crate::ErrorKind::Cancelled) and the iterator ends. The archive waits for the encoder, however many do.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Resources`] if no thread can be had.
     ///
     /// ```no_run
     /// # use radzero_core::{Cancellation, RadZero, Radiograph};
@@ -72,15 +75,15 @@ impl RadZero {
     /// let prompts = model.encode_prompts(&["There is fibrosis"])?;
     /// let files = ["a.png", "b.png"];
     /// std::thread::scope(|scope| {
-    ///     let archive = model.encode_all(scope, files, |file| Radiograph::open(file), &Cancellation::new());
+    ///     let archive = model.encode_all(scope, files, |file| Radiograph::open(file), &Cancellation::new())?;
     ///     for image in archive {
     ///         match image.result.and_then(|(_, encoded)| model.compare(&encoded, &prompts)) {
     ///             Ok(found) => println!("{}: {:.3}", image.source, found[0].probability()),
     ///             Err(error) => eprintln!("{}: {error}", image.source),
     ///         }
     ///     }
-    /// });
-    /// # Ok(())
+    ///     Ok(())
+    /// })
     /// # }
     /// ```
     pub fn encode_all<'scope, 'env, S, I>(
@@ -89,7 +92,7 @@ impl RadZero {
         sources: I,
         read: impl Fn(&S) -> Result<Radiograph> + Send + Sync + 'scope,
         cancellation: &Cancellation,
-    ) -> EncodedArchive<S>
+    ) -> Result<EncodedArchive<S>>
     where
         I: IntoIterator<Item = S, IntoIter: Send + 'scope>,
         S: Send + 'scope,
@@ -103,11 +106,12 @@ impl RadZero {
                 Ok((radiograph, pixels))
             });
             Prepared { source, result }
-        });
+        })?;
         let (sender, receiver) = sync_channel(WAITING);
         let cancellation = cancellation.clone();
-        scope.spawn(move || self.encode_prepared(&prepared, batch, &cancellation, &sender));
-        EncodedArchive(receiver)
+        let encode = move || self.encode_prepared(&prepared, batch, &cancellation, &sender);
+        thread::Builder::new().spawn_scoped(scope, encode).map_err(no_thread)?;
+        Ok(EncodedArchive(receiver))
     }
 
     /// Encodes until there is nothing left, the caller is gone, or it is cancelled.
@@ -133,6 +137,8 @@ impl RadZero {
     }
 
     fn encode_batch<S>(&self, images: Vec<Prepared<S>>, cancellation: &Cancellation) -> Vec<ArchiveImage<S>> {
+        let span = tracing::debug_span!("radzero.encode_images", images = images.len());
+        let _entered = span.enter();
         let mut pixels = Vec::with_capacity(images.len());
         let images: Vec<(S, Result<Radiograph>)> = images
             .into_iter()
@@ -144,7 +150,8 @@ impl RadZero {
                 (image.source, radiograph)
             })
             .collect();
-        let tokens = if pixels.is_empty() { Ok(Vec::new()) } else { self.run_images(&pixels, cancellation) };
+        let tokens =
+            if pixels.is_empty() { Ok(Vec::new()) } else { self.run_images(&pixels, Patience::Any, cancellation) };
         let mut tokens = tokens.map(Vec::into_iter);
         images
             .into_iter()

@@ -5,14 +5,14 @@ use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use radzero_format::Result;
 use radzero_format::manifest::{Manifest, ModelDirectory, Precision};
 use radzero_format::record::{ModelRecord, TextRecord};
+use radzero_format::{Error, ErrorKind, Result};
 use radzero_kernels::Kernels;
 use radzero_score::Scorer;
 
 use super::prompts::PromptCache;
-use super::{ImageEncoder, RadZero, TextEncoder};
+use super::{RadZero, TextEncoder};
 use crate::prompt::Tokenizer;
 use crate::runtime::{Device, ImageSession, Process, Runtime, SessionOptions, TextSession, check_device};
 
@@ -198,11 +198,8 @@ impl RadZeroBuilder {
             self.options.kernels = None;
         }
         let record = ModelRecord::new(manifest, directory.hash().clone());
-        let image = if self.encoders.image() {
-            Some(ImageEncoder { session: ImageSession::open(&runtime, &directory, &self.options)? })
-        } else {
-            None
-        };
+        let image =
+            if self.encoders.image() { Some(ImageSession::open(&runtime, &directory, &self.options)?) } else { None };
         self.options.device = device.for_text();
         let text = match tokenizer {
             Some(tokenizer) => {
@@ -212,6 +209,11 @@ impl RadZeroBuilder {
             }
             None => None,
         };
+        // The files are opened by name, one after the other: another model may have taken theirs meanwhile.
+        if ModelDirectory::read(&self.path)?.hash() != directory.hash() {
+            let message = format!("{} was replaced while it was opened: open it again", self.path.display());
+            return Err(Error::new(ErrorKind::Model, message));
+        }
         let scorer = Scorer::from(&directory);
         let (threads, process) = (self.options.threads, Process::current());
         let model = RadZero { directory, record, device, threads, process, runtime, image, text, scorer };

@@ -26,7 +26,7 @@ pub use self::self_test::SelfTestReport;
 use crate::pixels::to_model;
 use crate::prompt::Tokenizer;
 use crate::radiograph::Radiograph;
-use crate::runtime::{Cancellation, Device, ImageSession, Placement, Process, Runtime, TextSession};
+use crate::runtime::{Cancellation, Device, ImageSession, Patience, Placement, Process, Runtime, TextSession};
 
 /// An opened model. `Send + Sync`; every call takes `&self`, concurrent calls queue for the encoders.
 ///
@@ -51,14 +51,9 @@ pub struct RadZero {
     threads: NonZeroUsize,
     process: Process,
     runtime: Runtime,
-    image: Option<ImageEncoder>,
+    image: Option<ImageSession>,
     text: Option<TextEncoder>,
     scorer: Scorer,
-}
-
-/// What encodes images.
-struct ImageEncoder {
-    session: ImageSession,
 }
 
 /// What encodes sentences.
@@ -123,7 +118,7 @@ impl RadZero {
     /// What runs the image graph, as the session reports it; `None` where that encoder was not opened.
     #[must_use]
     pub fn image_encoder(&self) -> Option<&EncoderRecord> {
-        self.image.as_ref().map(|image| image.session.record())
+        self.image.as_ref().map(ImageSession::record)
     }
 
     /// What runs the text graph, as the session reports it; `None` where that encoder was not opened. Its device is
@@ -147,7 +142,7 @@ impl RadZero {
     /// Which execution provider runs the image graph's nodes, operator by operator; `None` where that encoder was not opened.
     #[must_use]
     pub fn image_placement(&self) -> Option<&Placement> {
-        self.image.as_ref().map(|image| image.session.placement())
+        self.image.as_ref().map(ImageSession::placement)
     }
 
     /// Which execution provider runs the text graph's nodes, operator by operator; `None` where that encoder was not opened.
@@ -162,7 +157,7 @@ impl RadZero {
         &self.scorer
     }
 
-    fn image(&self) -> Result<&ImageEncoder> {
+    fn image(&self) -> Result<&ImageSession> {
         self.process.check()?;
         self.image.as_ref().ok_or_else(|| not_open("image"))
     }
@@ -228,7 +223,7 @@ impl RadZero {
         let span = tracing::debug_span!("radzero.encode_images", images = radiographs.len());
         let _entered = span.enter();
         let pixels = radiographs.iter().map(|radiograph| self.pixels(radiograph)).collect::<Result<Vec<_>>>()?;
-        let tokens = self.run_images(&pixels, cancellation)?;
+        let tokens = self.run_images(&pixels, Patience::Bounded, cancellation)?;
         radiographs.iter().zip(tokens).map(|(one, tokens)| self.encoded(one, tokens)).collect()
     }
 
@@ -236,7 +231,7 @@ impl RadZero {
         if !all_finite(tokens.view()) {
             return Err(not_finite("the image graph returned values"));
         }
-        let encoder = self.image()?.session.record().clone();
+        let encoder = self.image()?.record().clone();
         let size = (radiograph.width(), radiograph.height());
         let record = ImageRecord::new(
             self.record.clone(),
@@ -249,16 +244,21 @@ impl RadZero {
     }
 
     /// Pixels \[3, S, S\] of a batch to tokens \[1 + N, D\] of each, which may not be finite.
-    fn run_images(&self, pixels: &[Array3<u8>], cancellation: &Cancellation) -> Result<Vec<Array2<f32>>> {
-        let session = &self.image()?.session;
+    fn run_images(
+        &self,
+        pixels: &[Array3<u8>],
+        patience: Patience,
+        cancellation: &Cancellation,
+    ) -> Result<Vec<Array2<f32>>> {
+        let session = self.image()?;
         let tokens = match pixels {
             // One image is handed over as it lies, and its tokens are kept as they came.
-            [one] => session.run(one.view().insert_axis(Axis(0)), cancellation)?,
+            [one] => session.run(one.view().insert_axis(Axis(0)), patience, cancellation)?,
             several => {
                 let views: Vec<_> = several.iter().map(|pixels| pixels.view()).collect();
                 let batch = ndarray::stack(Axis(0), &views)
                     .map_err(|error| Error::new(ErrorKind::Argument, "pixels of different sizes").with_source(error))?;
-                session.run(batch.view(), cancellation)?
+                session.run(batch.view(), patience, cancellation)?
             }
         };
         let dimensions = &self.manifest().dimensions;
@@ -288,7 +288,7 @@ impl RadZero {
     fn warm_up(&self) -> Result<()> {
         if self.image.is_some() {
             let size = self.manifest().dimensions.image_size;
-            self.run_images(&[Array3::zeros((3, size, size))], &Cancellation::new())?;
+            self.run_images(&[Array3::zeros((3, size, size))], Patience::Any, &Cancellation::new())?;
         }
         if let Some(text) = &self.text {
             self.run_prompts(&[&text.tokenizer.encode("There is fibrosis")?])?;

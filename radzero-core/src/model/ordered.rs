@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::thread::Scope;
+use std::thread::{self, Scope};
+
+use radzero_format::{Error, ErrorKind, Result};
 
 /// Results of workers, in the order of what they were made from.
 pub(super) struct Ordered<T>(Arc<Shared<T>>);
@@ -24,14 +26,17 @@ struct State<T> {
 }
 
 impl<T: Send> Ordered<T> {
-    /// Starts `workers` threads that apply `map` to what `source` gives.
+    /// Starts `workers` threads that apply `map` to what `source` gives; fewer where no more can be had.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Resources`] if none can.
     pub(super) fn start<'scope, I>(
         scope: &'scope Scope<'scope, '_>,
         source: I,
         workers: usize,
         ahead: usize,
         map: impl Fn(I::Item) -> T + Send + Sync + 'scope,
-    ) -> Self
+    ) -> Result<Self>
     where
         I: Iterator + Send + 'scope,
         T: 'scope,
@@ -40,18 +45,23 @@ impl<T: Send> Ordered<T> {
         let shared = Arc::new(Shared { state: Mutex::new(state), changed: Condvar::new(), ahead });
         let source = Arc::new(Mutex::new(Source { items: source.fuse(), given: 0 }));
         let map = Arc::new(map);
-        for _ in 0..workers {
+        for started in 0..workers {
             let (shared, source, map) = (shared.clone(), source.clone(), map.clone());
-            scope.spawn(move || {
+            let worker = move || {
                 let _guard = StopOnPanic(&shared);
                 while let Some((index, item)) = shared.next_from(&source) {
                     let result = map(item);
                     shared.state().ready.insert(index, result);
                     shared.changed.notify_all();
                 }
-            });
+            };
+            match thread::Builder::new().spawn_scoped(scope, worker) {
+                Err(refused) if started == 0 => return Err(no_thread(refused)),
+                Err(_) => break,
+                Ok(_) => {}
+            }
         }
-        Self(shared)
+        Ok(Self(shared))
     }
 
     /// The next result in order, when it is there; `None` at the end.
@@ -75,6 +85,11 @@ impl<T: Send> Ordered<T> {
         self.0.changed.notify_all();
         result
     }
+}
+
+/// A thread that the system refuses.
+pub(super) fn no_thread(refused: std::io::Error) -> Error {
+    Error::new(ErrorKind::Resources, "a thread is needed, and none can be had").with_source(refused)
 }
 
 impl<T> Drop for Ordered<T> {
@@ -145,6 +160,7 @@ impl<T> Drop for StopOnPanic<'_, T> {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
     use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
@@ -158,7 +174,7 @@ mod tests {
                 std::thread::sleep(Duration::from_millis(20_u64.saturating_sub(index)));
                 index
             };
-            let ordered = Ordered::start(scope, 0..50_u64, 4, 6, map);
+            let ordered = Ordered::start(scope, 0..50_u64, 4, 6, map).unwrap();
             let found: Vec<u64> = std::iter::from_fn(|| ordered.next()).collect();
             assert_eq!(found, (0..50).collect::<Vec<_>>());
             assert_eq!(ordered.next(), None);
@@ -170,7 +186,7 @@ mod tests {
         let made = AtomicUsize::new(0);
         std::thread::scope(|scope| {
             let map = |_| made.fetch_add(1, SeqCst);
-            let ordered = Ordered::start(scope, 0..100, 3, 4, map);
+            let ordered = Ordered::start(scope, 0..100, 3, 4, map).unwrap();
             for taken in 0..100 {
                 assert!(made.load(SeqCst) <= taken + 4);
                 assert!(ordered.next().is_some());
@@ -182,7 +198,7 @@ mod tests {
     #[test]
     fn dropping_ends_the_workers() {
         std::thread::scope(|scope| {
-            let ordered = Ordered::start(scope, 0.., 2, 3, |number: u64| number);
+            let ordered = Ordered::start(scope, 0.., 2, 3, |number: u64| number).unwrap();
             assert_eq!(ordered.next(), Some(0));
         });
     }
@@ -190,7 +206,7 @@ mod tests {
     #[test]
     fn nothing_gives_nothing() {
         std::thread::scope(|scope| {
-            let ordered = Ordered::start(scope, std::iter::empty::<u8>(), 2, 3, |byte| byte);
+            let ordered = Ordered::start(scope, std::iter::empty::<u8>(), 2, 3, |byte| byte).unwrap();
             assert_eq!(ordered.next_ready(), None);
             assert_eq!(ordered.next(), None);
         });
@@ -203,7 +219,8 @@ mod tests {
                 let ordered = Ordered::start(scope, 0..10, 1, 3, |number| {
                     assert!(number < 2, "worker");
                     number
-                });
+                })
+                .unwrap();
                 while ordered.next().is_some() {}
             });
         });

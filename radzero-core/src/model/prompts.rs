@@ -17,7 +17,7 @@ pub(super) struct PromptCache(Option<Mutex<LruCache<String, EncodedPrompt>>>);
 
 impl PromptCache {
     pub(super) fn new(prompts: usize) -> Self {
-        Self(NonZeroUsize::new(prompts).map(|prompts| Mutex::new(LruCache::new(prompts))))
+        Self(NonZeroUsize::new(prompts).map(|prompts| Mutex::new(LruCache::sparse(prompts))))
     }
 
     fn lock(&self) -> Option<MutexGuard<'_, LruCache<String, EncodedPrompt>>> {
@@ -87,7 +87,7 @@ impl RadZero {
                 found[*index] = Some(encoded);
             }
         }
-        found.into_iter().map(|prompt| prompt.ok_or_else(|| missing_prompt())).collect()
+        found.into_iter().map(|prompt| prompt.ok_or_else(missing_prompt)).collect()
     }
 
     /// Forgets the prompts that the cache holds.

@@ -1,12 +1,12 @@
 //! The stored self-test: does this machine compute what the checkpoint says?
 
 use ndarray::{Array2, Axis};
-use safetensors::{Dtype, SafeTensors};
-
-use super::RadZero;
-use crate::runtime::Cancellation;
 use radzero_format::manifest::{ModelDirectory, self_test_pixels};
 use radzero_format::{Error, ErrorKind, Result};
+use safetensors::{Dtype, SafeTensorError, SafeTensors};
+
+use super::RadZero;
+use crate::runtime::{Cancellation, Patience};
 
 /// The outcome of [`RadZero::self_test`].
 #[derive(Debug, Clone, PartialEq)]
@@ -38,7 +38,7 @@ impl RadZero {
             return Err(Error::new(ErrorKind::Model, format!("{} does not fit the manifest's dimensions", test.file)));
         }
         let pixels = self_test_pixels(test.pixels_seed, dimensions.image_size);
-        let tokens = self.run_images(&[pixels], &Cancellation::new())?;
+        let tokens = self.run_images(&[pixels], Patience::Any, &Cancellation::new())?;
         let found = tokens[0].select(Axis(0), &stored.indices);
         // Without the cache, in which the answers may lie already.
         let tokenizer = &self.text()?.tokenizer;
@@ -84,11 +84,11 @@ impl Stored {
     fn read(directory: &ModelDirectory, file: &str) -> Result<Self> {
         let path = directory.file(file);
         let bytes = std::fs::read(&path).map_err(|source| Error::io(&path, "read", source))?;
-        let malformed =
-            |error: String| Error::new(ErrorKind::Model, format!("{} is malformed: {error}", path.display()));
-        let tensors = SafeTensors::deserialize(&bytes).map_err(|error| malformed(error.to_string()))?;
+        let malformed = |what: String| Error::new(ErrorKind::Model, format!("{} is malformed: {what}", path.display()));
+        let broken = |error: SafeTensorError| malformed("not what safetensors writes".into()).with_source(error);
+        let tensors = SafeTensors::deserialize(&bytes).map_err(broken)?;
         let view = |name: &str, dtype: Dtype| {
-            let view = tensors.tensor(name).map_err(|error| malformed(error.to_string()))?;
+            let view = tensors.tensor(name).map_err(broken)?;
             if view.dtype() != dtype {
                 return Err(malformed(format!("{name}: {dtype:?} expected, {:?} found", view.dtype())));
             }

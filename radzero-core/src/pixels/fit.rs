@@ -3,7 +3,7 @@
 use ndarray::{Array3, ArrayView2, Axis};
 use radzero_format::manifest::{GeometryKind, Resample};
 use radzero_format::{Error, ErrorKind, Result};
-use radzero_score::Geometry;
+use radzero_score::{Geometry, pool};
 
 use super::resample::resample_lines;
 use crate::radiograph::{Levels, Radiograph};
@@ -19,7 +19,7 @@ pub fn to_model(radiograph: &Radiograph, kind: GeometryKind, size: usize, kernel
     }
     let geometry = Geometry::new(kind, size, radiograph.width(), radiograph.height())?;
     let (rows, columns) = (geometry.rows(), geometry.columns());
-    let fit = |plane: ArrayView2<'_, u8>| resample_lines(plane, &rows, &columns);
+    let fit = |plane: ArrayView2<'_, u8>| pool::run(|| resample_lines(plane, &rows, &columns));
     let mut pixels = Array3::zeros((3, size, size));
     match radiograph.levels() {
         Levels::Gray(plane) => {
@@ -85,7 +85,7 @@ mod tests {
             assert_eq!(radzero_format::manifest::sha256_bytes(&pixels).as_str(), case.pixels, "{shown}");
             let Some(expected) = case.map else { continue };
             let scores = Array2::from_shape_vec((case.grid, case.grid), case.scores).unwrap();
-            let map = Geometry::new(kind, size, width, height).unwrap().map(scores.view()).into_values();
+            let map = Geometry::new(kind, size, width, height).unwrap().map(scores.view()).unwrap().into_values();
             assert_eq!(map.dim(), (height, width), "{shown}");
             let largest = map.iter().zip(&expected).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
             assert!(largest <= 1e-6, "{shown}: {largest}");

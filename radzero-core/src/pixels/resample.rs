@@ -9,7 +9,7 @@
 //! and the height shrinks, which gives up to 16 other levels on such images.
 
 use ndarray::{Array2, ArrayView2, Axis, Zip};
-use radzero_score::Fit;
+use radzero_score::{Fit, pool};
 
 /// Fractional bits of a coefficient: 32 less 8 for the sample and 2 for overshoot.
 const FRACTION: u32 = 22;
@@ -29,7 +29,8 @@ struct Taps {
 /// an empty plane gives an empty result.
 #[must_use]
 pub fn resample(plane: ArrayView2<'_, u8>, height: usize, width: usize) -> Array2<u8> {
-    resample_lines(plane, &Fit::whole(plane.nrows(), height), &Fit::whole(plane.ncols(), width))
+    let (rows, columns) = (Fit::whole(plane.nrows(), height), Fit::whole(plane.ncols(), width));
+    pool::run(|| resample_lines(plane, &rows, &columns))
 }
 
 fn is_identity(line: &Fit, input: usize) -> bool {

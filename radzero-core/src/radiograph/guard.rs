@@ -2,8 +2,9 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use super::refusal::{damaged, too_large};
 use radzero_format::Result;
+
+use super::refusal::{damaged, too_large};
 
 /// Most bytes that reading one picture may hold at once, beside its file: what 16-bit gray of
 /// [`MAX_PIXELS`](super::MAX_PIXELS) takes. Decoders that need more for a pixel are given fewer pixels, so that every file

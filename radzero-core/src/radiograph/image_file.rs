@@ -5,13 +5,13 @@ use std::io::Cursor;
 use image::codecs::png::PngDecoder;
 use image::metadata::Orientation;
 use image::{DynamicImage, GrayImage, ImageDecoder as _, ImageError, ImageFormat, Limits, RgbImage};
+use radzero_format::{Error, Result};
 use zune_jpeg::zune_core::colorspace::ColorSpace;
 
 use super::guard::{MOST_BYTES, check_length, check_memory, guarded};
 use super::options::ReadOptions;
 use super::refusal::{damaged, not_an_image, too_large, unsupported};
 use super::{MAX_SIDE, Origin, Radiograph, Warning, check_size, jpeg, kind, memory};
-use radzero_format::{Error, Result};
 
 pub(super) fn decode(bytes: &[u8], options: &ReadOptions) -> Result<Radiograph> {
     // PNG and JPEG first: their marks are longer than what tells a DICOM data set without a header.
@@ -33,7 +33,10 @@ pub(super) fn decode(bytes: &[u8], options: &ReadOptions) -> Result<Radiograph> 
             warnings.push(Warning::OrientationNotApplied);
         }
     }
-    memory::from_decoded(image, origin, warnings, options)
+    let turned = orientation != Orientation::NoTransforms && options.apply_exif_orientation;
+    let mut radiograph = memory::from_decoded(image, origin, warnings, options)?;
+    radiograph.reading.orientation_applied = turned;
+    Ok(radiograph)
 }
 
 #[cfg(feature = "dicom")]

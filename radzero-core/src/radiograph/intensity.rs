@@ -1,9 +1,9 @@
 //! Intensity rules: stored samples to 8-bit levels.
 
 use ndarray::{Array, ArrayView, Dimension};
+use radzero_format::Result;
 
 use super::refusal::blank;
-use radzero_format::Result;
 
 /// [`IntensityRule::MinMax`](super::IntensityRule::MinMax).
 pub(super) fn min_max<T: Copy + Into<u16>, D: Dimension>(samples: ArrayView<'_, T, D>) -> Result<Array<u8, D>> {

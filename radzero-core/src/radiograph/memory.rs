@@ -2,13 +2,13 @@
 
 use image::DynamicImage;
 use ndarray::{Array2, Array3, ArrayView2};
+use radzero_format::{Error, ErrorKind, Result};
 
 use super::options::ReadOptions;
 use super::refusal::{damaged, unknown_policy, unsupported};
 use super::{
     IntensityPolicy, IntensityRule, Origin, OwnedLevels, Radiograph, ReadingRecord, Warning, check_size, intensity,
 };
-use radzero_format::{Error, ErrorKind, Result};
 
 pub(super) fn from_image(image: &DynamicImage, options: &ReadOptions) -> Result<Radiograph> {
     check_size(image.width() as usize, image.height() as usize)?;

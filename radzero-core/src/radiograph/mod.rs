@@ -25,6 +25,8 @@ use std::path::Path;
 
 use image::DynamicImage;
 use ndarray::{Array2, Array3, ArrayView2};
+use radzero_format::Result;
+use radzero_format::record::ReadingRecord;
 
 #[cfg(feature = "dicom")]
 pub use self::dicom::{Identifiers, identifiers};
@@ -32,12 +34,10 @@ pub use self::eligibility::{BodyPart, Eligibility, ImageKind, Intent, Modality, 
 pub use self::options::ReadOptions;
 use self::refusal::{blank, too_large};
 pub use self::source::{Laterality, SourceReference};
-use radzero_format::Result;
 pub use radzero_format::reading::{
     Frame, IntensityPolicy, IntensityRule, Levels, MAX_PIXELS, MAX_SIDE, ModalityTransform, Origin, TransferSyntax,
     VoiFunction, VoiTransform, Warning,
 };
-use radzero_format::record::ReadingRecord;
 
 /// A decoded radiograph: levels ready for the model, and what became of the file on the way.
 #[derive(Clone, PartialEq)]

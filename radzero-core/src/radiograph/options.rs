@@ -4,10 +4,10 @@ use std::path::Path;
 
 use image::DynamicImage;
 use ndarray::{Array2, Array3, ArrayView2};
+use radzero_format::{Error, Result};
 use serde::{Deserialize, Serialize};
 
 use super::{IntensityPolicy, Radiograph, guard, image_file, memory};
-use radzero_format::{Error, Result};
 
 /// How a radiograph is read. The default is what the published code does.
 ///
@@ -130,6 +130,8 @@ impl ReadOptions {
     /// As [`ReadOptions::read_bytes`].
     #[cfg(feature = "dicom")]
     pub fn read_dicom(&self, object: &dicom_object::InMemDicomObject, transfer_syntax: &str) -> Result<Radiograph> {
+        let span = tracing::debug_span!("radzero.read", dicom_object = true);
+        let _entered = span.enter();
         guard::guarded("the image cannot be read: it is damaged", || {
             super::dicom::decode_object(object, transfer_syntax, self)
         })

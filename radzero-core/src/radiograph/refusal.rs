@@ -1,7 +1,8 @@
 //! Why an image is not read: one function a kind of error.
 
-use super::IntensityPolicy;
 use radzero_format::{Error, ErrorKind};
+
+use super::IntensityPolicy;
 
 /// It contradicts itself or its format, or is cut off.
 pub(super) fn damaged(message: impl Into<String>) -> Error {

@@ -10,8 +10,8 @@ use super::Frame;
 /// name, number or date.
 ///
 /// Read only where [`ReadOptions::source_reference`](super::ReadOptions) asks for it, from a file or a parsed object; a host that
-/// knows better fills it itself. UIDs point to a patient in the right hands: [`Debug`](fmt::Debug) says which fields there are and
-/// not what they hold, and no result or record takes them in. Serialising writes them out, for whoever stores results beside
+/// knows better fills it itself. UIDs point to a patient in the right hands: [`Debug`](fmt::Debug) says whether there are any and not
+/// what they are, and no result or record takes them in. Serialising writes them out, for whoever stores results beside
 /// their source.
 ///
 /// ```

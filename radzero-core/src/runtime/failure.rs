@@ -3,18 +3,26 @@
 use radzero_format::{Error, ErrorKind};
 
 /// What ONNX Runtime and the C++ library write where a thread or memory is refused.
-const REFUSED: [&str; 5] = [
+const REFUSED: [&str; 9] = [
     "pthread_create",
     "Resource temporarily unavailable",
     "bad_alloc",
     "Failed to allocate memory",
     "Not enough memory",
+    "smaller than requested bytes",
+    "out of memory",
+    "CUBLAS_STATUS_ALLOC_FAILED",
+    "CUDNN_STATUS_ALLOC_FAILED",
 ];
 
 /// The error of a kind, or of [`ErrorKind::Resources`] where that is what ONNX Runtime ran out of; the cause has the details.
 pub(super) fn error(kind: ErrorKind, message: impl Into<String>, cause: ort::Error) -> Error {
-    let kind = if is_refused(&cause.to_string()) { ErrorKind::Resources } else { kind };
-    Error::new(kind, message).with_source(cause)
+    Error::new(kind_of(kind, &cause), message).with_source(cause)
+}
+
+/// The kind, or [`ErrorKind::Resources`] where the cause says so.
+pub(super) fn kind_of(kind: ErrorKind, cause: &dyn std::error::Error) -> ErrorKind {
+    if is_refused(&cause.to_string()) { ErrorKind::Resources } else { kind }
 }
 
 fn is_refused(text: &str) -> bool {
@@ -35,6 +43,8 @@ mod tests {
             ("std::bad_alloc", true),
             ("bfc_arena.cc:359 Failed to allocate memory for requested buffer of size 9", true),
             ("Load model from a.onnx failed:Protobuf parsing failed.", false),
+            ("CUDA failure 2: out of memory ; GPU=0", true),
+            ("Available memory of 0 is smaller than requested bytes of 8388608", true),
             ("", false),
         ] {
             assert_eq!(is_refused(text), refused, "{text}");

@@ -9,9 +9,9 @@ use std::path::{Path, PathBuf};
 use object::read::ReadCache;
 use object::{Object as _, ObjectSegment as _};
 use ort::environment::Environment;
+use radzero_format::{Error, ErrorKind, Result};
 
 use super::{Runtime, failure};
-use radzero_format::{Error, ErrorKind, Result};
 
 const VARIABLE: &str = "ORT_DYLIB_PATH";
 
@@ -140,6 +140,11 @@ fn machine_matches(found: object::Architecture) -> bool {
 
 /// Asks the library for its version.
 fn version(path: &Path) -> Result<String> {
+    ask(path).map(|(version, _)| version)
+}
+
+/// Asks the library for its version, and for the functions that `ort` calls: null where it is too old for them.
+fn ask(path: &Path) -> Result<(String, *const ort::sys::OrtApi)> {
     let shown = path.display();
     // SAFETY: loading runs the library's initialisers; the path was named by the user or lies beside the executable, and
     // the file has been checked to be a whole library for this machine.
@@ -156,9 +161,11 @@ fn version(path: &Path) -> Result<String> {
         .ok_or_else(|| fail(format!("{shown} returned no ONNX Runtime API; {}", needed())))?;
     // SAFETY: `GetVersionString` returns a static, NUL-terminated string.
     let version = unsafe { CStr::from_ptr((base.GetVersionString)()) }.to_string_lossy().into_owned();
+    // SAFETY: `GetApi` takes any version, and returns a static table or null.
+    let api = unsafe { (base.GetApi)(ort::sys::ORT_API_VERSION) };
     // ONNX Runtime's threads may outlive a handle; the library stays for the life of the process.
     std::mem::forget(library);
-    Ok(version)
+    Ok((version, api))
 }
 
 /// The file and version of the library that `ort` has loaded for somebody else.
@@ -169,7 +176,12 @@ fn version(path: &Path) -> Result<String> {
 pub(super) fn loaded() -> Result<(PathBuf, String)> {
     let unknown = || fail("the ONNX Runtime library of the host's environment cannot be told".into());
     let path = file_of_api().ok_or_else(unknown)?;
-    Ok((path.clone(), version(&path)?))
+    let (version, api) = ask(&path)?;
+    // What was found must be what is used.
+    if !std::ptr::eq(api, ort::api()) {
+        return Err(unknown());
+    }
+    Ok((path, version))
 }
 
 /// The file that holds the functions which `ort` calls.

@@ -27,6 +27,7 @@ pub use self::cancellation::Cancellation;
 pub use self::placement::Placement;
 pub use self::probe::DeviceReport;
 pub(crate) use self::process::Process;
+pub(crate) use self::queue::Patience;
 pub(crate) use self::session::{ImageSession, SessionOptions, TextSession};
 pub(crate) use self::suitability::check as check_device;
 pub use radzero_format::record::Device;

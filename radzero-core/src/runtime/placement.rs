@@ -6,10 +6,10 @@ use std::fmt;
 
 use ort::AsPointer as _;
 use ort::session::Session;
+use radzero_format::{Error, ErrorKind, Result};
 
 use super::{Device, failure};
 use crate::operators::DOMAIN;
-use radzero_format::{Error, ErrorKind, Result};
 
 /// Session configuration without which ONNX Runtime keeps no record of the assignment.
 pub(super) const RECORD_KEY: &str = "session.record_ep_graph_assignment_info";

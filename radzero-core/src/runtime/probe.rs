@@ -4,9 +4,9 @@ use std::ffi::CStr;
 use std::time::{Duration, Instant};
 
 use ort::session::Session;
+use radzero_format::{ErrorKind, Result};
 
 use super::{Device, Placement, Runtime, failure, placement, providers};
-use radzero_format::{ErrorKind, Result};
 
 /// What came of [`Runtime::try_device`].
 #[derive(Debug)]
@@ -63,7 +63,7 @@ impl Runtime {
         let failed =
             |error: ort::Error| failure::error(ErrorKind::Provider, format!("{device} cannot open a model"), error);
         let mut builder = Session::builder(&self.environment)
-            .and_then(|builder| Ok(builder.with_config_entry(placement::RECORD_KEY, "1")?))
+            .and_then(|builder| Ok(builder.with_intra_threads(1)?.with_config_entry(placement::RECORD_KEY, "1")?))
             .map_err(failed)?;
         if let Some(provider) = providers::plain(device)? {
             builder = builder

@@ -5,11 +5,11 @@ use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
 use ort::ep::{self, ArbitrarilyConfigurableExecutionProvider as _, ExecutionProviderDispatch};
-
-use super::session::SessionOptions;
-use super::{Device, Runtime};
 use radzero_format::manifest::{Dimension, Graph, Manifest, Precision};
 use radzero_format::{Error, ErrorKind, Result};
+
+use super::session::SessionOptions;
+use super::{Device, Runtime, failure};
 
 /// Images that a TensorRT engine is built for, at most, in one run; a larger batch needs another engine.
 const TENSORRT_IMAGES: usize = 8;
@@ -117,9 +117,10 @@ fn explained(
     compiled_in: Option<bool>,
     error: impl std::error::Error + Send + Sync + 'static,
 ) -> Error {
+    let kind = failure::kind_of(ErrorKind::Provider, &error);
     let Some(compiled_in) = compiled_in else {
         // What is needed is not known, then.
-        return Error::new(ErrorKind::Provider, format!("{device} cannot be used here")).with_source(error);
+        return Error::new(kind, format!("{device} cannot be used here")).with_source(error);
     };
     let needed = match (device, compiled_in) {
         (Device::OpenVino | Device::OpenVinoBf16, false) => {
@@ -140,7 +141,7 @@ fn explained(
         }
         _ => "nothing more is known",
     };
-    Error::new(ErrorKind::Provider, format!("{device} cannot be used here; {needed}")).with_source(error)
+    Error::new(kind, format!("{device} cannot be used here; {needed}")).with_source(error)
 }
 
 fn openvino(threads: NonZeroUsize, precision: &str) -> ExecutionProviderDispatch {

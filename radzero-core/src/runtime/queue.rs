@@ -5,11 +5,21 @@ use std::ops::{Deref, DerefMut};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use super::Cancellation;
 use radzero_format::{Error, ErrorKind, Result};
+
+use super::Cancellation;
 
 /// How often a waiting caller looks whether it was cancelled.
 const LOOK: Duration = Duration::from_millis(20);
+
+/// How long a queue a caller joins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Patience {
+    /// As long as the model's choice lets it be.
+    Bounded,
+    /// However long: for work that was begun and must not be lost.
+    Any,
+}
 
 /// A value for one caller at a time, first come, first served.
 ///
@@ -55,11 +65,11 @@ impl<T> Queue<T> {
     ///
     /// # Errors
     /// [`ErrorKind::Busy`] at once if as many wait as may, [`ErrorKind::Cancelled`].
-    pub(super) fn wait(&self, cancellation: &Cancellation) -> Result<Turn<'_, T>> {
+    pub(super) fn wait(&self, patience: Patience, cancellation: &Cancellation) -> Result<Turn<'_, T>> {
         let mut tickets = self.tickets();
         // All but the one that is served wait, and so would this one.
         let waiting = tickets.present();
-        if let Some(limit) = self.limit.filter(|&limit| waiting > limit) {
+        if let Some(limit) = self.limit.filter(|&limit| patience == Patience::Bounded && waiting > limit) {
             let message =
                 format!("at most {limit} callers that wait for the encoder expected, one more found: try again later");
             return Err(Error::new(ErrorKind::Busy, message));
@@ -128,56 +138,61 @@ mod tests {
     #[test]
     fn first_come_first_served() {
         let queue = Arc::new(Queue::new(Vec::new(), None));
-        let first = queue.wait(&Cancellation::new()).unwrap();
+        let first = queue.wait(Patience::Bounded, &Cancellation::new()).unwrap();
         let mut callers = Vec::new();
         for name in 0..8 {
             let shared = queue.clone();
-            callers.push(thread::spawn(move || shared.wait(&Cancellation::new()).unwrap().push(name)));
+            callers
+                .push(thread::spawn(move || shared.wait(Patience::Bounded, &Cancellation::new()).unwrap().push(name)));
             until_taken(&queue, name + 2);
         }
         drop(first);
         for caller in callers {
             caller.join().unwrap();
         }
-        assert_eq!(*queue.wait(&Cancellation::new()).unwrap(), (0..8).collect::<Vec<_>>());
+        assert_eq!(*queue.wait(Patience::Bounded, &Cancellation::new()).unwrap(), (0..8).collect::<Vec<_>>());
     }
 
     #[test]
     fn no_more_wait_than_may() {
         let queue = Arc::new(Queue::new(0, Some(1)));
-        let first = queue.wait(&Cancellation::new()).unwrap();
+        let first = queue.wait(Patience::Bounded, &Cancellation::new()).unwrap();
         let shared = queue.clone();
-        let waiting = thread::spawn(move || *shared.wait(&Cancellation::new()).unwrap() += 1);
+        let waiting = thread::spawn(move || *shared.wait(Patience::Bounded, &Cancellation::new()).unwrap() += 1);
         until_taken(&queue, 2);
-        let busy = queue.wait(&Cancellation::new()).err().unwrap();
+        let busy = queue.wait(Patience::Bounded, &Cancellation::new()).err().unwrap();
         assert_eq!(busy.kind(), ErrorKind::Busy);
         assert!(busy.to_string().contains("at most 1 callers that wait"), "{busy}");
+        let (shared, patient) = (queue.clone(), queue.clone());
+        let patient = thread::spawn(move || *patient.wait(Patience::Any, &Cancellation::new()).unwrap() += 1);
+        until_taken(&shared, 3);
         drop(first);
         waiting.join().unwrap();
+        patient.join().unwrap();
         // Whoever was refused left nothing behind.
-        assert_eq!(*queue.wait(&Cancellation::new()).unwrap(), 1);
+        assert_eq!(*queue.wait(Patience::Bounded, &Cancellation::new()).unwrap(), 2);
         let nobody = Queue::new(0, Some(0));
-        let first = nobody.wait(&Cancellation::new()).unwrap();
-        assert_eq!(nobody.wait(&Cancellation::new()).err().unwrap().kind(), ErrorKind::Busy);
+        let first = nobody.wait(Patience::Bounded, &Cancellation::new()).unwrap();
+        assert_eq!(nobody.wait(Patience::Bounded, &Cancellation::new()).err().unwrap().kind(), ErrorKind::Busy);
         drop(first);
-        nobody.wait(&Cancellation::new()).unwrap();
+        nobody.wait(Patience::Bounded, &Cancellation::new()).unwrap();
     }
 
     #[test]
     fn a_cancelled_caller_leaves_and_the_rest_goes_on() {
         let queue = Arc::new(Queue::new(0, None));
-        let first = queue.wait(&Cancellation::new()).unwrap();
+        let first = queue.wait(Patience::Bounded, &Cancellation::new()).unwrap();
         let cancellation = Cancellation::new();
         let (shared, token) = (queue.clone(), cancellation.clone());
-        let leaving = thread::spawn(move || shared.wait(&token).err().map(|error| error.kind()));
+        let leaving = thread::spawn(move || shared.wait(Patience::Bounded, &token).err().map(|error| error.kind()));
         until_taken(&queue, 2);
         let shared = queue.clone();
-        let staying = thread::spawn(move || *shared.wait(&Cancellation::new()).unwrap() += 1);
+        let staying = thread::spawn(move || *shared.wait(Patience::Bounded, &Cancellation::new()).unwrap() += 1);
         until_taken(&queue, 3);
         cancellation.cancel();
         assert_eq!(leaving.join().unwrap(), Some(ErrorKind::Cancelled));
         drop(first);
         staying.join().unwrap();
-        assert_eq!(*queue.wait(&Cancellation::new()).unwrap(), 1);
+        assert_eq!(*queue.wait(Patience::Bounded, &Cancellation::new()).unwrap(), 1);
     }
 }

@@ -10,13 +10,13 @@ use ndarray::{Array2, Array3, ArrayView2, ArrayView4, ArrayViewD};
 use ort::session::builder::SessionBuilder;
 use ort::session::{RunOptions, Session, SessionInputValue};
 use ort::value::{Outlet, TensorElementType, TensorRef, ValueType};
-use radzero_kernels::Kernels;
-
-use super::queue::Queue;
-use super::{Cancellation, Device, Placement, Runtime, failure, kernels, placement, providers, threads};
 use radzero_format::manifest::{self, Dimension, Element, Graph, ModelDirectory, Tensor};
 use radzero_format::record::EncoderRecord;
 use radzero_format::{Error, ErrorKind, Result};
+use radzero_kernels::Kernels;
+
+use super::queue::{Patience, Queue};
+use super::{Cancellation, Device, Placement, Runtime, failure, kernels, placement, providers, threads};
 
 /// A host's own change to the session options.
 pub(crate) type Configure = Arc<dyn Fn(SessionBuilder) -> ort::Result<SessionBuilder> + Send + Sync>;
@@ -90,13 +90,14 @@ impl Shared {
     fn run<T, const N: usize>(
         &self,
         inputs: [(&'static str, SessionInputValue<'_>); N],
+        patience: Patience,
         cancellation: &Cancellation,
         read: impl FnOnce(ArrayViewD<'_, f32>) -> Option<T>,
     ) -> Result<T> {
         let failed = |error: ort::Error| failure::error(ErrorKind::Inference, format!("{} failed", self.graph), error);
         let inputs: Vec<_> = inputs.into_iter().map(|(name, value)| (Cow::Borrowed(name), value)).collect();
         let options = RunOptions::new().map_err(failed)?;
-        let mut session = self.session.wait(cancellation)?;
+        let mut session = self.session.wait(patience, cancellation)?;
         cancellation.during(options, |options| {
             let outputs = session.run_with_options(inputs, options).map_err(|error| match cancellation.check() {
                 Err(cancelled) => cancelled,
@@ -206,10 +207,15 @@ impl ImageSession {
     }
 
     /// Pixels [batch, 3, S, S] to tokens [batch, 1 + N, D].
-    pub(crate) fn run(&self, pixels: ArrayView4<'_, u8>, cancellation: &Cancellation) -> Result<Array3<f32>> {
+    pub(crate) fn run(
+        &self,
+        pixels: ArrayView4<'_, u8>,
+        patience: Patience,
+        cancellation: &Cancellation,
+    ) -> Result<Array3<f32>> {
         let pixels = pixels.as_standard_layout();
         let input = TensorRef::from_array_view(pixels.view()).map_err(|error| invalid(&self.0.graph, error))?;
-        self.0.run([("pixels", input.into())], cancellation, |output| {
+        self.0.run([("pixels", input.into())], patience, cancellation, |output| {
             output.into_dimensionality().ok().map(|tokens| tokens.to_owned())
         })
     }
@@ -238,7 +244,7 @@ impl TextSession {
         let mask = TensorRef::from_array_view(mask).map_err(|error| invalid(&self.0.graph, error))?;
         let inputs = [("input_ids", ids.into()), ("attention_mask", mask.into())];
         // A prompt takes milliseconds: not worth ending early.
-        self.0.run(inputs, &Cancellation::new(), |output| {
+        self.0.run(inputs, Patience::Bounded, &Cancellation::new(), |output| {
             output.into_dimensionality().ok().map(|embeddings| embeddings.to_owned())
         })
     }

@@ -23,7 +23,15 @@ pub(crate) fn check(device: Device, precision: Precision, target: Target) -> Res
         (Device::OpenVino | Device::OpenVinoBf16 | Device::TensorRt(_), _, Target::OnnxRuntime) => {
             needs("--target portable")
         }
-        _ => Ok(()),
+        (
+            Device::Cpu | Device::OpenVino | Device::OpenVinoBf16 | Device::Cuda(_) | Device::TensorRt(_),
+            Precision::Fp32 | Precision::Fp16 | Precision::Int8,
+            Target::OnnxRuntime | Target::Portable,
+        ) => Ok(()),
+        _ => {
+            let message = format!("this version does not know how to run {precision} for target {target} on {device}");
+            Err(Error::new(ErrorKind::Provider, message))
+        }
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use half::f16;
 use prost::Message as _;
-use radzero_core::manifest::{Dimension, Element, Graph, Target, Tensor};
+use radzero_core::manifest::{Dimension, Element, Graph, OPERATORS_VERSION, Target, Tensor};
 use radzero_core::operators::{DOMAIN, Operator};
 
 use super::functions;
@@ -218,7 +218,7 @@ impl<'a> GraphBuilder<'a> {
             opset_import.push(opset(CONTRIB, 1));
         }
         if !self.functions.is_empty() {
-            opset_import.push(opset(DOMAIN, 1));
+            opset_import.push(opset(DOMAIN, OPERATORS_VERSION.into()));
         }
         let model = ModelProto {
             ir_version: Some(IR_VERSION),

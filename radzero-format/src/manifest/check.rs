@@ -4,7 +4,9 @@ use std::path::Path;
 
 use serde::Deserialize;
 
-use super::{Dimension, Dimensions, Element, FORMAT, FORMAT_VERSION, Manifest, OPERATORS_VERSION, Tensor, list};
+use super::{
+    Dimension, Dimensions, Element, FORMAT, FORMAT_VERSION, Manifest, OPERATORS_VERSION, Target, Tensor, list,
+};
 use crate::error::{Error, ErrorKind, Result};
 use crate::reading::MAX_SIDE;
 
@@ -50,6 +52,10 @@ impl Manifest {
             return other_version(format!("operators of version {OPERATORS_VERSION} expected, {found} found"));
         }
         let manifest: Self = serde_json::from_slice(bytes).map_err(malformed)?;
+        // From before there was a second version.
+        if manifest.target == Target::OnnxRuntime && manifest.operators_version.is_none() && OPERATORS_VERSION != 1 {
+            return other_version(format!("operators of version {OPERATORS_VERSION} expected, 1 found"));
+        }
         manifest.check()?;
         Ok(manifest)
     }

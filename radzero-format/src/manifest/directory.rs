@@ -36,7 +36,7 @@ impl ModelDirectory {
         let file = path.join(MANIFEST_FILE);
         let bytes = std::fs::read(&file).map_err(|source| {
             Error::new(
-                ErrorKind::Model,
+                ErrorKind::of_io(&source, ErrorKind::Model),
                 format!("{} is not a model directory: cannot read {MANIFEST_FILE}", path.display()),
             )
             .with_source(source)

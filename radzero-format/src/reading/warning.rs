@@ -56,6 +56,9 @@ pub enum Warning {
     ColoursOfCodestream,
     /// Every pixel came out as the same level: there is nothing to see.
     SingleLevel,
+    /// A warning of a later version, read from a record.
+    #[serde(other)]
+    Unknown,
 }
 
 impl fmt::Display for Warning {
@@ -86,6 +89,7 @@ impl fmt::Display for Warning {
                 "Photometric Interpretation contradicts the JPEG codestream, which is believed"
             }
             Self::SingleLevel => "every pixel has the same level: there is nothing to see",
+            Self::Unknown => "a warning that this version does not know",
         })
     }
 }

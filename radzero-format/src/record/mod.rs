@@ -3,13 +3,15 @@
 //! [`ResultRecord`] is what is known of one image after it was compared with sentences. `radzero infer --json` prints it,
 //! the evaluation keeps parts of it, and other languages get it as JSON. `docs/result.schema.json` is its JSON Schema.
 //!
-//! A later version may add fields, which this one passes over; [`RECORD_VERSION`] changes where that would not do.
+//! A later version may add fields, which this one passes over, and warnings, which it reads as [`Warning::Unknown`]. Any other new
+//! value changes [`RECORD_VERSION`].
 
 mod device;
 #[cfg(feature = "schema")]
 mod schema;
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
@@ -70,10 +72,25 @@ impl ResultRecord {
             provenance: Provenance::new(image, text),
         }
     }
+
+    /// Reads a record from JSON.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Encoding`] if it is of another version, or no record.
+    pub fn from_json(bytes: &[u8]) -> Result<Self> {
+        #[derive(Deserialize)]
+        struct Version {
+            record: u32,
+        }
+        // What serde says may quote a sentence.
+        let no_record = |_| Error::new(ErrorKind::Encoding, "the record of a result expected, another text found");
+        check_version(serde_json::from_slice::<Version>(bytes).map_err(no_record)?.record)?;
+        serde_json::from_slice(bytes).map_err(no_record)
+    }
 }
 
 /// What an image and one sentence have in common: similarities, not a chance of disease.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct PromptResult {
     /// The sentence.
@@ -91,6 +108,18 @@ pub struct PromptResult {
     pub map_max: f32,
     /// Where the greatest value is: x from the left, y from the top, in pixels of the radiograph.
     pub point: [usize; 2],
+}
+
+impl fmt::Debug for PromptResult {
+    /// Without the sentence, which may come from a report.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PromptResult")
+            .field("logit", &self.logit)
+            .field("map_min", &self.map_min)
+            .field("map_max", &self.map_max)
+            .field("point", &self.point)
+            .finish_non_exhaustive()
+    }
 }
 
 /// Which model, and how it takes an image.
@@ -196,6 +225,9 @@ pub struct ReadingRecord {
     pub intensity: IntensityRule,
     /// What was worked around, assumed or left undone.
     pub warnings: Vec<Warning>,
+    /// Whether the picture was turned as its EXIF orientation says.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub orientation_applied: bool,
 }
 
 impl ReadingRecord {
@@ -208,7 +240,15 @@ impl ReadingRecord {
     /// A reading without anything to warn of; the fields that are left take their values afterwards.
     #[must_use]
     pub fn new(origin: Origin, policy: IntensityPolicy, intensity: IntensityRule) -> Self {
-        Self { origin, transfer_syntax: None, frame: None, policy, intensity, warnings: Vec::new() }
+        Self {
+            origin,
+            transfer_syntax: None,
+            frame: None,
+            policy,
+            intensity,
+            warnings: Vec::new(),
+            orientation_applied: false,
+        }
     }
 }
 
@@ -399,7 +439,15 @@ mod tests {
         let mut value = serde_json::to_value(record()).unwrap();
         value["surprise"] = 1.into();
         value["provenance"]["image_encoder"]["surprise"] = 1.into();
-        assert_eq!(serde_json::from_value::<ResultRecord>(value).unwrap(), record());
+        assert_eq!(ResultRecord::from_json(value.to_string().as_bytes()).unwrap(), record());
+        value["provenance"]["reading"]["warnings"] = json!(["several-windows", "surprise"]);
+        let found = ResultRecord::from_json(value.to_string().as_bytes()).unwrap();
+        assert_eq!(found.provenance.reading.warnings, [Warning::SeveralWindows, Warning::Unknown]);
+        value["record"] = 7.into();
+        for text in [value.to_string(), "{}".into(), "[]".into(), String::new()] {
+            assert_eq!(ResultRecord::from_json(text.as_bytes()).unwrap_err().kind(), ErrorKind::Encoding);
+        }
+        assert!(!format!("{:?}", record()).contains("fibrosis"), "a sentence may come from a report");
     }
 
     #[test]

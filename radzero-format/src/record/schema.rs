@@ -9,6 +9,12 @@ use super::ResultRecord;
 pub fn result_schema() -> Value {
     let mut schema = schemars::schema_for!(ResultRecord).to_value();
     plain(&mut schema);
+    // A later version may add some.
+    let known = schema["$defs"]["Warning"].take();
+    schema["$defs"]["Warning"] = serde_json::json!({
+        "description": known["description"],
+        "anyOf": [{"oneOf": known["oneOf"]}, {"type": "string"}]
+    });
     schema["title"] = "What radzero finds in one image".into();
     schema
 }

@@ -66,7 +66,10 @@ impl EncodedPrompt {
     /// # Errors
     /// [`ErrorKind::Encoding`] if the bytes are damaged, hold something else, or are of another version.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self> {
-        let (_, embedding, Sentence { prompt, record }) = read(EMBEDDING, bytes)?;
+        let (shape, embedding, Sentence { prompt, record }) = read(EMBEDDING, bytes)?;
+        if shape.len() != 1 {
+            return Err(damaged(format!("an embedding [D] expected, {shape:?} found")));
+        }
         Self::from_parts(PromptParts { text: prompt.into_owned(), embedding, record })
     }
 }
@@ -88,7 +91,8 @@ fn write(name: &str, shape: &[usize], values: &Values, record: &impl Serialize) 
 }
 
 fn read<R: DeserializeOwned>(name: &str, bytes: &[u8]) -> Result<(Vec<usize>, Values, R)> {
-    let not_ours = |error| damaged("this is no stored encoding").with_source(error);
+    // What safetensors says of the header may quote the sentence.
+    let not_ours = |_| damaged("this is no stored encoding: not a safetensors file, or a damaged one");
     let (_, metadata) = SafeTensors::read_metadata(bytes).map_err(not_ours)?;
     let record = metadata.metadata().as_ref().and_then(|metadata| metadata.get(KEY));
     let record =
@@ -103,8 +107,7 @@ fn read<R: DeserializeOwned>(name: &str, bytes: &[u8]) -> Result<(Vec<usize>, Va
     check_version(serde_json::from_str::<Version>(record).map_err(no_record)?.record)?;
     let record = serde_json::from_str(record).map_err(no_record)?;
     let tensors = SafeTensors::deserialize(bytes).map_err(not_ours)?;
-    let tensor =
-        tensors.tensor(name).map_err(|error| damaged(format!("a tensor {name:?} expected")).with_source(error))?;
+    let tensor = tensors.tensor(name).map_err(|_| damaged(format!("a tensor {name:?} expected, another found")))?;
     let values = match tensor.dtype() {
         Dtype::F32 => Values::F32(tensor.data().as_chunks().0.iter().map(|&bytes| f32::from_le_bytes(bytes)).collect()),
         Dtype::F16 => Values::F16(tensor.data().as_chunks().0.iter().map(|&bytes| u16::from_le_bytes(bytes)).collect()),

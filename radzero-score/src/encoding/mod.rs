@@ -24,8 +24,8 @@ impl EncodedImage {
     /// Tokens \[1 + N, D\], CLS first, as the image graph gives them, with what made them. N is a square number.
     ///
     /// # Errors
-    /// [`ErrorKind::Encoding`] if they have another shape, hold a value that is not finite, or the record is of another version;
-    /// [`ErrorKind::Argument`] if it holds a size that no radiograph has.
+    /// [`ErrorKind::Encoding`] if they have another shape, hold a value that is not finite, or the record is of another version or
+    /// holds a size that no radiograph has.
     pub fn new(tokens: Array2<f32>, record: impl Into<Arc<ImageRecord>>) -> Result<Self> {
         let record = record.into();
         check_version(record.record)?;
@@ -36,7 +36,7 @@ impl EncodedImage {
             return Err(Error::new(ErrorKind::Encoding, message));
         }
         check_finite(tokens.iter(), "tokens")?;
-        let geometry = Geometry::of(&record)?;
+        let geometry = Geometry::of(&record).map_err(|error| Error::new(ErrorKind::Encoding, error.to_string()))?;
         Ok(Self { tokens: Arc::new(tokens), geometry, record })
     }
 

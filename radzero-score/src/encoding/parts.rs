@@ -25,8 +25,10 @@ impl Values {
     /// [`ErrorKind::Argument`] if a value is beyond what 16 bits hold: those of a model with the dot product can be.
     fn of<'a>(values: impl ExactSizeIterator<Item = &'a f32>, stored: Stored) -> Result<Self> {
         let values: Vec<f32> = values.copied().collect();
-        if stored != Stored::F16 {
-            return Ok(Self::F32(values));
+        match stored {
+            Stored::F32 => return Ok(Self::F32(values)),
+            Stored::F16 => {}
+            _ => return Err(Error::new(ErrorKind::Argument, "this version stores 32 or 16 bits")),
         }
         let mut rounded = vec![f16::ZERO; values.len()];
         rounded.convert_from_f32_slice(&values);

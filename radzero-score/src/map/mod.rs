@@ -19,8 +19,9 @@ use self::extremes::{greatest, least};
 pub(crate) use self::outline::Outline;
 pub use self::sigmoid::sigmoid;
 pub(crate) use self::upsample::{upsample, upsample_at};
+use crate::pool;
 
-/// Similarity of a sentence with every pixel of a radiograph, in \[0, 1\], \[height, width\].
+/// Similarity of a sentence with every pixel of a radiograph, or of a picture of it, in \[0, 1\], \[height, width\].
 ///
 /// A similarity, not a chance of disease. The scale is the same for all images and sentences: an unrelated sentence gives a
 /// flat, low map.
@@ -32,9 +33,9 @@ pub struct SimilarityMap {
 /// The greatest value of a map and where it is.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Peak {
-    /// Column, from the left, in original pixels.
+    /// Column, from the left, in pixels of the map: of the radiograph, unless the map is of another size.
     pub x: usize,
-    /// Row, from the top, in original pixels.
+    /// Row, from the top, likewise.
     pub y: usize,
     /// Similarity there, in \[0, 1\].
     pub value: f32,
@@ -100,8 +101,10 @@ impl SimilarityMap {
 
     /// Something of each row.
     fn of_rows(&self, of: impl Fn(&[f32]) -> f32 + Sync) -> Vec<f32> {
-        let rows = self.values.axis_iter(Axis(0)).into_par_iter();
-        rows.map(|row| row.as_slice().map_or_else(|| of(&row.to_vec()), &of)).collect()
+        pool::run(|| {
+            let rows = self.values.axis_iter(Axis(0)).into_par_iter();
+            rows.map(|row| row.as_slice().map_or_else(|| of(&row.to_vec()), &of)).collect()
+        })
     }
 
     /// Where the similarity is above `threshold`, \[height, width\].
@@ -110,12 +113,15 @@ impl SimilarityMap {
     /// [`ErrorKind::Argument`] unless `threshold` is in \[0, 1\].
     pub fn mask(&self, threshold: f32) -> Result<Array2<bool>> {
         check_threshold(threshold)?;
-        Ok(Zip::from(&self.values).par_map_collect(|&value| value > threshold))
+        Ok(pool::run(|| Zip::from(&self.values).par_map_collect(|&value| value > threshold)))
     }
 }
 
 /// Refuses what cannot separate similarities.
-pub(crate) fn check_threshold(threshold: f32) -> Result<()> {
+///
+/// # Errors
+/// [`ErrorKind::Argument`] unless `threshold` is in \[0, 1\].
+pub fn check_threshold(threshold: f32) -> Result<()> {
     if (0.0..=1.0).contains(&threshold) {
         return Ok(());
     }

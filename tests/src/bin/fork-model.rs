@@ -11,7 +11,8 @@ fn main() {
 
         let model = RadZero::open(std::env::args_os().nth(1).unwrap()).unwrap();
         let radiograph = Radiograph::from_gray(Array2::from_shape_fn((40, 40), |(y, x)| (x * y) as u8)).unwrap();
-        model.infer(&radiograph, &["There is edema"]).unwrap();
+        let found = model.infer(&radiograph, &["There is edema"]).unwrap();
+        let map = found[0].map();
         // SAFETY: the child calls nothing but the library, which is what is tested, and ends by `_exit`.
         let child = unsafe { libc::fork() };
         if child == 0 {
@@ -20,6 +21,17 @@ fn main() {
             let prompts = model.encode_prompts(&["There is edema"]).map(drop).unwrap_err();
             let pixels = model.pixels(&radiograph).map(drop).unwrap_err();
             println!("{} {} {} {prompts}", image.kind(), pixels.kind(), prompts.kind());
+            // What needs no model goes on: reading with its threads, maps and masks.
+            let file = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("dicom/files/window.dcm");
+            Radiograph::open(file).unwrap();
+            assert_eq!(found[0].map(), map);
+            assert_eq!(found[0].mask(0.5).unwrap(), map.mask(0.5).unwrap());
+            assert_eq!(found[0].peak(), map.peak());
+            // And so does a model of the child's own.
+            let own = RadZero::open(std::env::args_os().nth(1).unwrap()).unwrap();
+            let again = own.infer(&radiograph, &["There is edema"]).unwrap();
+            assert_eq!(again[0].logit().to_bits(), found[0].logit().to_bits());
+            println!("child goes on");
             // SAFETY: ends the process without the parent's clean-up.
             unsafe { libc::_exit(0) };
         }

@@ -69,7 +69,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         return Err(Error::Parity(failed));
     }
     let mut versions = reference.versions()?;
-    versions.insert("ONNX Runtime".into(), model.runtime().version().unwrap_or("of unknown version").into());
+    versions.insert("ONNX Runtime".into(), model.runtime().version().into());
     versions.insert("radzero".into(), env!("CARGO_PKG_VERSION").into());
     versions.insert("Processor".into(), std::env::consts::ARCH.into());
     report::write(&arguments.report, &report::page(&stages, &prompts, &versions))?;

@@ -3,9 +3,9 @@
 use dicom_core::Tag;
 use dicom_core::value::PrimitiveValue;
 use dicom_object::InMemDicomObject;
+use radzero_format::Result;
 
 use crate::radiograph::refusal::damaged;
-use radzero_format::Result;
 
 /// A number; `None` where the attribute is absent or empty.
 pub(super) fn number<T: TryFrom<i64>>(object: &InMemDicomObject, tag: Tag, name: &str) -> Result<Option<T>> {

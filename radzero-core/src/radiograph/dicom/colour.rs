@@ -3,6 +3,7 @@
 use dicom_dictionary_std::tags;
 use dicom_object::InMemDicomObject;
 use ndarray::Array2;
+use radzero_format::{Error, Result};
 
 use super::codec::{Colours, Decoded, Plane};
 use super::frame::FrameSamples;
@@ -11,7 +12,6 @@ use super::lut::Lut;
 use super::samples::Samples;
 use crate::radiograph::refusal::{damaged, unknown_policy, unsupported};
 use crate::radiograph::{IntensityPolicy, IntensityRule, Warning, intensity};
-use radzero_format::{Error, Result};
 
 pub(super) fn levels(
     object: &InMemDicomObject,

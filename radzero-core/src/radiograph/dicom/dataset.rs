@@ -16,11 +16,11 @@ use dicom_parser::dataset::lazy_read::LazyDataSetReader;
 use dicom_transfer_syntax_registry::entries::{
     EXPLICIT_VR_BIG_ENDIAN, EXPLICIT_VR_LITTLE_ENDIAN, IMPLICIT_VR_LITTLE_ENDIAN,
 };
+use radzero_format::{Error, Result};
 
 use crate::radiograph::guard::guarded;
 use crate::radiograph::kind::Encoding;
-use crate::radiograph::refusal::damaged;
-use radzero_format::{Error, Result};
+use crate::radiograph::refusal::{damaged, too_large, unsupported};
 
 /// Longest value read: a LUT of 65,536 entries of 16 bits, and as much again.
 const LONGEST_VALUE: usize = 1 << 18;
@@ -90,6 +90,9 @@ pub(super) enum Pixels<'a> {
 impl<'a> Pixels<'a> {
     /// The pixel data of a parsed object.
     pub(super) fn of(object: &'a InMemDicomObject) -> Result<Option<Self>> {
+        if [tags::FLOAT_PIXEL_DATA, tags::DOUBLE_FLOAT_PIXEL_DATA].into_iter().any(|tag| object.element(tag).is_ok()) {
+            return Err(floating());
+        }
         let Ok(element) = object.element(tags::PIXEL_DATA) else { return Ok(None) };
         Ok(Some(match element.value() {
             Value::Primitive(PrimitiveValue::U16(words)) => Self::Words(words),
@@ -101,6 +104,10 @@ impl<'a> Pixels<'a> {
             _ => return Err(damaged("the pixel data is neither bytes, words nor fragments")),
         }))
     }
+}
+
+fn floating() -> Error {
+    unsupported("floating point pixel data is not supported")
 }
 
 type DataSet<'a> = (InMemDicomObject, Option<Pixels<'a>>);
@@ -157,6 +164,9 @@ fn parse<'a>(data: &'a [u8], encoding: Encoding, wanted: &[Tag]) -> Result<DataS
                 let start = usize::try_from(decoder.position()).unwrap_or(usize::MAX);
                 let length = header.len.get().map_or(usize::MAX, |length| length as usize);
                 let value = start.checked_add(length).and_then(|end| data.get(start..end));
+                if depth == 0 && [tags::FLOAT_PIXEL_DATA, tags::DOUBLE_FLOAT_PIXEL_DATA].contains(&header.tag()) {
+                    return Err(floating());
+                }
                 if depth == 0 && header.tag() == tags::PIXEL_DATA {
                     // Pixel data that is cut off: what is there is compared with what is needed later.
                     let bytes = value.or_else(|| data.get(start..)).unwrap_or_default();
@@ -203,7 +213,11 @@ fn fragments<'a, D: StatefulDecode>(reader: &mut LazyDataSetReader<D>, data: &'a
         // A file that ends here has no delimiter: what came before may be the whole image.
         let Ok(token) = token else { break };
         match token {
-            LazyDataToken::ItemStart { .. } if items.len() > MOST_FRAGMENTS => return Err(broken()),
+            LazyDataToken::ItemStart { .. } if items.len() > MOST_FRAGMENTS => {
+                return Err(too_large(format!(
+                    "at most {MOST_FRAGMENTS} fragments of pixel data expected, more found"
+                )));
+            }
             LazyDataToken::ItemStart { .. } => items.push(&[]),
             LazyDataToken::LazyItemValue { len, decoder } => {
                 let start = usize::try_from(decoder.position()).unwrap_or(usize::MAX);

@@ -2,11 +2,11 @@
 
 use dicom_dictionary_std::tags;
 use dicom_object::InMemDicomObject;
+use radzero_format::Result;
 
 use super::attributes::{items, text};
 use crate::radiograph::refusal::not_an_image;
 use crate::radiograph::{BodyPart, Eligibility, ImageKind, Intent, Modality, View};
-use radzero_format::Result;
 
 const COMPUTED: &str = "1.2.840.10008.5.1.4.1.1.1";
 const DIGITAL: &str = "1.2.840.10008.5.1.4.1.1.1.1";

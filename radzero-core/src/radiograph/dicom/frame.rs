@@ -2,13 +2,14 @@
 
 use std::borrow::Cow;
 
+use radzero_format::{Error, Result};
+
 use super::codec::{self, Decoded, Expected, Plane};
 use super::dataset::Pixels;
 use super::layout::{Layout, Photometric};
 use super::samples::Samples;
-use crate::radiograph::refusal::{damaged, not_an_image};
+use crate::radiograph::refusal::damaged;
 use crate::radiograph::{Frame, TransferSyntax, Warning};
-use radzero_format::{Error, Result};
 
 /// The samples of one frame.
 pub(super) enum FrameSamples<'a> {
@@ -93,7 +94,7 @@ pub(super) fn read<'a>(
 fn codestream<'a>(offsets: &[u32], fragments: &[&'a [u8]], frame: Frame) -> Result<Cow<'a, [u8]>> {
     let own = fragments_of(offsets, fragments, frame)?;
     match own {
-        [] => Err(not_an_image("the DICOM file holds no pixel data: it is not an image")),
+        [] => Err(damaged("the DICOM file holds no pixel data: it is not an image")),
         [only] => Ok(Cow::Borrowed(only)),
         several => Ok(Cow::Owned(several.concat())),
     }

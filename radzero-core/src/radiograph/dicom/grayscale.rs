@@ -5,6 +5,7 @@
 use dicom_dictionary_std::tags;
 use dicom_object::InMemDicomObject;
 use ndarray::Array2;
+use radzero_format::Result;
 
 use super::attributes::{number, text};
 use super::layout::{Layout, Photometric};
@@ -14,7 +15,6 @@ use super::voi::Voi;
 use crate::radiograph::intensity::stored_maximum;
 use crate::radiograph::refusal::{blank, damaged, unknown_policy};
 use crate::radiograph::{IntensityPolicy, IntensityRule, Warning};
-use radzero_format::Result;
 
 /// A bit pattern that occurs, and the value stored in it.
 type Stored = (usize, i32);

@@ -4,11 +4,11 @@ use std::borrow::Cow;
 use std::io::Read as _;
 
 use flate2::read::DeflateDecoder;
+use radzero_format::Result;
 
 use crate::radiograph::kind::{Encoding, content_start, is_vr};
-use crate::radiograph::refusal::{damaged, too_large, unsupported};
+use crate::radiograph::refusal::{damaged, not_an_image, too_large, unsupported};
 use crate::radiograph::{TransferSyntax, Warning};
-use radzero_format::Result;
 
 /// Largest inflated data set: what the largest image takes at 16 bits, and room for the rest.
 const MOST_INFLATED: u64 = 2 * crate::radiograph::MAX_PIXELS as u64 + (1 << 24);
@@ -38,7 +38,8 @@ pub(super) fn read(bytes: &[u8], warnings: &mut Vec<Warning>) -> Result<Header> 
     let found = Encoding::guess(data);
     let Some(uid) = named else {
         warnings.push(Warning::NoFileMeta);
-        let encoding = found.ok_or_else(|| damaged("the DICOM file names no transfer syntax"))?;
+        let refuse = if content_start(bytes) == 0 { not_an_image } else { damaged };
+        let encoding = found.ok_or_else(|| refuse("the DICOM file names no transfer syntax".to_owned()))?;
         let syntax = match encoding {
             Encoding::ImplicitLittle => TransferSyntax::ImplicitLittleEndian,
             Encoding::ExplicitLittle => TransferSyntax::ExplicitLittleEndian,

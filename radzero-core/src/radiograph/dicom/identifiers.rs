@@ -4,11 +4,11 @@ use std::fmt;
 
 use dicom_core::Tag;
 use dicom_dictionary_std::tags;
+use radzero_format::Result;
 
 use super::attributes::text;
 use super::{dataset, header};
 use crate::radiograph::guard::guarded;
-use radzero_format::Result;
 
 const WANTED: [(Tag, &str); 11] = [
     (tags::PATIENT_NAME, "patient_name"),

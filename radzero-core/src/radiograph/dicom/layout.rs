@@ -3,11 +3,11 @@
 use dicom_core::Tag;
 use dicom_dictionary_std::tags;
 use dicom_object::InMemDicomObject;
+use radzero_format::Result;
 
 use super::attributes::{number, text};
 use crate::radiograph::Warning;
-use crate::radiograph::refusal::{damaged, not_an_image, unsupported};
-use radzero_format::Result;
+use crate::radiograph::refusal::{damaged, unsupported};
 
 /// Photometric interpretations that can be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,7 +41,7 @@ impl Layout {
     pub(super) fn read(object: &InMemDicomObject, warnings: &mut Vec<Warning>) -> Result<Self> {
         let required = |tag: Tag, name: &str| {
             number::<u32>(object, tag, name)?
-                .ok_or_else(|| not_an_image(format!("the DICOM file has no {name}: it is not an image")))
+                .ok_or_else(|| damaged(format!("the DICOM file has pixel data and no {name}")))
         };
         let mut assumed = |value: Option<u32>, default: u32, warning: Warning| {
             value.unwrap_or_else(|| {

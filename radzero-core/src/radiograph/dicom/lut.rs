@@ -2,11 +2,11 @@
 
 use dicom_core::{Tag, VR};
 use dicom_object::InMemDicomObject;
+use radzero_format::Result;
 
 use super::attributes::words;
 use crate::radiograph::Warning;
 use crate::radiograph::refusal::damaged;
-use radzero_format::Result;
 
 #[derive(Debug)]
 pub(super) struct Lut {

@@ -22,6 +22,7 @@ mod source;
 mod voi;
 
 use dicom_object::InMemDicomObject;
+use radzero_format::{Error, ErrorKind, Result};
 
 use self::dataset::Pixels;
 pub use self::identifiers::{Identifiers, identifiers};
@@ -31,7 +32,6 @@ use super::{
     Frame, Intent, Origin, OwnedLevels, Radiograph, ReadingRecord, SourceReference, TransferSyntax, Warning, check_size,
 };
 use crate::radiograph::refusal::not_an_image;
-use radzero_format::{Error, ErrorKind, Result};
 
 /// The content of a file.
 pub(super) fn decode(bytes: &[u8], options: &ReadOptions) -> Result<Radiograph> {

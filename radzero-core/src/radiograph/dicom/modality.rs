@@ -2,12 +2,12 @@
 
 use dicom_dictionary_std::tags;
 use dicom_object::InMemDicomObject;
+use radzero_format::Result;
 
 use super::attributes::{Decimal, decimal, items};
 use super::layout::Layout;
 use super::lut::Lut;
 use crate::radiograph::{ModalityTransform, Warning};
-use radzero_format::Result;
 
 #[derive(Debug)]
 pub(super) enum Modality {

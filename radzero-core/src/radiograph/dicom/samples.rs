@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use radzero_score::pool;
 use rayon::prelude::*;
 
 /// Samples that a thread takes at once.
@@ -63,15 +64,17 @@ fn present<T: Sync>(samples: &[T], patterns: usize, index: impl Fn(&T) -> usize 
         }
         one
     };
-    samples.par_chunks(CHUNK).map(chunk).reduce(|| vec![false; patterns], or)
+    pool::run(|| samples.par_chunks(CHUNK).map(chunk).reduce(|| vec![false; patterns], or))
 }
 
 fn map<T: Sync>(samples: &[T], table: &[u8], index: impl Fn(&T) -> usize + Sync) -> Vec<u8> {
     let mut levels = vec![0; samples.len()];
-    levels.par_chunks_mut(CHUNK).zip(samples.par_chunks(CHUNK)).for_each(|(levels, samples)| {
-        for (level, sample) in levels.iter_mut().zip(samples) {
-            *level = table[index(sample)];
-        }
+    pool::run(|| {
+        levels.par_chunks_mut(CHUNK).zip(samples.par_chunks(CHUNK)).for_each(|(levels, samples)| {
+            for (level, sample) in levels.iter_mut().zip(samples) {
+                *level = table[index(sample)];
+            }
+        });
     });
     levels
 }

@@ -70,6 +70,7 @@ fn orientation(object: &InMemDicomObject) -> Option<[String; 2]> {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
     use dicom_core::{DataElement, VR};

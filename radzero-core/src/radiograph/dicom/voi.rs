@@ -2,13 +2,13 @@
 
 use dicom_dictionary_std::tags;
 use dicom_object::InMemDicomObject;
+use radzero_format::Result;
 
 use super::attributes::{Decimal, count, decimal, items, text};
 use super::layout::Layout;
 use super::lut::Lut;
 use super::modality::Modality;
 use crate::radiograph::{VoiFunction, VoiTransform, Warning};
-use radzero_format::Result;
 
 #[derive(Debug)]
 pub(super) enum Voi {

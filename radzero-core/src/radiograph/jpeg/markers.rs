@@ -1,7 +1,8 @@
 //! Marker segments of a JPEG codestream (ITU-T T.81 annex B).
 
-use crate::radiograph::refusal::damaged;
 use radzero_format::{Error, Result};
+
+use crate::radiograph::refusal::damaged;
 
 pub(in crate::radiograph) fn cut() -> Error {
     damaged("the JPEG codestream is cut off")

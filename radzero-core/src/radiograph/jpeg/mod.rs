@@ -6,6 +6,7 @@ pub(super) mod markers;
 mod size;
 mod whole;
 
+use radzero_format::{Error, Result};
 use zune_jpeg::JpegDecoder;
 use zune_jpeg::errors::DecodeErrors;
 use zune_jpeg::zune_core::bytestream::ZCursor;
@@ -13,8 +14,7 @@ use zune_jpeg::zune_core::colorspace::ColorSpace;
 use zune_jpeg::zune_core::options::DecoderOptions;
 
 use super::{MAX_SIDE, check_size};
-use crate::radiograph::refusal::{damaged, too_large, unsupported};
-use radzero_format::{Error, Result};
+use crate::radiograph::refusal::{damaged, unsupported};
 
 /// A decoded picture.
 pub(super) struct Picture {
@@ -51,9 +51,6 @@ pub(super) fn decode(stream: &[u8], wanted: fn(ColorSpace) -> ColorSpace) -> Res
 fn refused(error: &DecodeErrors) -> Error {
     let what = match error {
         DecodeErrors::Unsupported(_) => return unsupported("JPEG of this process or number of bits is not supported"),
-        DecodeErrors::LargeDimensions(_) => {
-            return too_large(format!("at most {MAX_SIDE} pixels a side expected, more found"));
-        }
         DecodeErrors::HuffmanDecode(_) => "a Huffman code or table is not valid",
         DecodeErrors::DqtError(_) => "a quantisation table is not valid",
         DecodeErrors::SosError(_) => "a scan header is not valid",

@@ -1,8 +1,11 @@
 //! What a frame header asks of memory, and of the data behind it.
 
-use super::super::guard::{check_length, check_memory};
-use super::markers::cut;
 use radzero_format::Result;
+
+use super::super::check_size;
+use super::super::guard::{check_length, check_memory};
+use super::super::refusal::unsupported;
+use super::markers::cut;
 
 /// Samples of a block, either way.
 const BLOCK: usize = 8;
@@ -12,9 +15,16 @@ const BLOCK: usize = 8;
 /// # Errors
 /// If it does, or is cut off.
 pub(super) fn check(frame: &[u8], progressive: bool, length: usize) -> Result<()> {
-    let &[_, high, low, left, right, count, ref components @ ..] = frame else { return Err(cut()) };
+    let &[precision, high, low, left, right, count, ref components @ ..] = frame else { return Err(cut()) };
+    if precision != 8 {
+        return Err(unsupported(format!("JPEG of {precision} bits a sample is not supported: 8 expected")));
+    }
     let rows = usize::from(u16::from_be_bytes([high, low]));
     let columns = usize::from(u16::from_be_bytes([left, right]));
+    if rows == 0 {
+        return Err(unsupported("JPEG whose height stands behind its data (DNL) is not supported"));
+    }
+    check_size(columns, rows)?;
     let components = components.get(..3 * usize::from(count)).ok_or_else(cut)?.as_chunks::<3>().0;
     let factors = || components.iter().map(|&[_, factors, _]| (usize::from(factors >> 4), usize::from(factors & 15)));
     // The decoder keeps the coefficients of several scans, 16 bits each; of scans of one component, one set for every

@@ -5,10 +5,11 @@
 //! there is fails on them in strict mode. Those that fill up the last byte are 1-bits anyway (section F.1.2.3). Not found is
 //! what no code shows: other values in the right places, and a cut within the lowest bit of DC of a progressive frame.
 
+use radzero_format::Result;
+
 use super::markers::{cut, entropy_coded, segment, start};
 use super::size;
 use crate::radiograph::refusal::damaged;
-use radzero_format::Result;
 
 /// 64 stuffed 1-bits: more than the extra bits of one coefficient, and a code.
 const ONES: [u8; 16] = [0xFF, 0, 0xFF, 0, 0xFF, 0, 0xFF, 0, 0xFF, 0, 0xFF, 0, 0xFF, 0, 0xFF, 0];

@@ -4,10 +4,11 @@ mod jpeg;
 mod jpeg2000;
 mod rle;
 
+use radzero_format::Result;
+
 use crate::radiograph::TransferSyntax;
 use crate::radiograph::guard::guarded;
 use crate::radiograph::refusal::{damaged, unsupported};
-use radzero_format::Result;
 
 /// What the data set says of a frame; a codestream must agree before anything is allocated for it.
 #[derive(Debug, Clone, Copy)]

@@ -3,10 +3,11 @@
 //! Here, as the decoder of `dicom-transfer-syntax-registry` (0.10.1) panics on data without a whole header and on segments that
 //! end early, and inflates a segment to its end, whatever the size of the image.
 
+use radzero_format::Result;
+
 use super::{Decoded, Expected, Plane};
 use crate::radiograph::guard::{check_length, check_memory};
 use crate::radiograph::refusal::damaged;
-use radzero_format::Result;
 
 const HEADER: usize = 64;
 

@@ -1,8 +1,9 @@
 //! Huffman tables (T.81 annex C and section F.2.2.3).
 
+use radzero_format::Result;
+
 use super::bits::Bits;
 use crate::radiograph::refusal::damaged;
-use radzero_format::Result;
 
 /// Codes up to this length are found at once.
 const FAST: u32 = 11;

@@ -1,10 +1,11 @@
 //! Lossless JPEG, Huffman coded (T.81 annex H): every sample is a difference from its neighbours.
 
+use radzero_format::{Error, Result};
+
 use super::bits::Bits;
 use super::huffman::Table;
 use super::segments::{Scan, Segments};
 use crate::radiograph::refusal::{damaged, unsupported};
-use radzero_format::{Error, Result};
 
 fn broken() -> Error {
     damaged("the lossless JPEG codestream is damaged")

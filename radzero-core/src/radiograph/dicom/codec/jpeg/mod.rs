@@ -13,13 +13,14 @@ mod lossless;
 mod segments;
 mod sequential;
 
+use radzero_format::Result;
+
 use self::segments::{Frame, Process, Segments};
 use super::{Colours, Decoded, Expected, Plane};
 use crate::radiograph::guard::{check_length, check_memory};
 use crate::radiograph::jpeg;
 use crate::radiograph::jpeg::markers::{segment, start};
 use crate::radiograph::refusal::unsupported;
-use radzero_format::Result;
 
 pub(super) fn decode(stream: &[u8], expected: &Expected) -> Result<Decoded> {
     let frame = segments::frame_header(stream)?;

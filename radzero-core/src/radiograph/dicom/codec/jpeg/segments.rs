@@ -1,9 +1,10 @@
 //! What the marker segments say (T.81 annex B): frame header, tables, and where the scans are.
 
+use radzero_format::Result;
+
 use super::huffman::Table;
 use crate::radiograph::jpeg::markers::{cut, entropy_coded, segment, start};
 use crate::radiograph::refusal::damaged;
-use radzero_format::Result;
 
 /// How a frame is coded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,10 +1,11 @@
 //! Sequential DCT of 12 bits a sample, Huffman coded (T.81 annex F): gray only.
 
+use radzero_format::{Error, Result};
+
 use super::bits::Bits;
 use super::huffman::Table;
 use super::segments::Segments;
 use crate::radiograph::refusal::{damaged, unsupported};
-use radzero_format::{Error, Result};
 
 /// Where the k-th coefficient in zigzag order belongs (figure A.6).
 const ZIGZAG: [u8; 64] = [

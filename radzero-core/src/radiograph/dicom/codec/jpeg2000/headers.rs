@@ -1,9 +1,10 @@
 //! What the headers of a JPEG 2000 codestream say (ISO/IEC 15444-1 annex A), read before anything is allocated for it.
 
+use radzero_format::{Error, Result};
+
 use super::super::Expected;
 use crate::radiograph::guard::check_bytes;
-use crate::radiograph::refusal::{damaged, unsupported};
-use radzero_format::{Error, Result};
+use crate::radiograph::refusal::{damaged, too_large, unsupported};
 
 /// More tiles than any device writes; each costs time and memory, whatever its size.
 const MOST_TILES: u64 = 4096;
@@ -40,7 +41,7 @@ pub(super) fn read(stream: &[u8], expected: &Expected) -> Result<Vec<Component>>
     }
     let tiles = u64::from(word(0).div_ceil(across)) * u64::from(word(1).div_ceil(down));
     if tiles > MOST_TILES {
-        return Err(damaged(format!("at most {MOST_TILES} JPEG 2000 tiles expected, {tiles} found")));
+        return Err(too_large(format!("at most {MOST_TILES} JPEG 2000 tiles expected, {tiles} found")));
     }
     let sizes = stream.get(42..42 + 3 * count).ok_or_else(cut)?.as_chunks::<3>().0;
     let component = |&[depth, horizontal, vertical]: &[u8; 3]| {

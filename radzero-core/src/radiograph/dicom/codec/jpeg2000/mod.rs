@@ -3,11 +3,12 @@
 
 mod headers;
 
+use hayro_jpeg2000::error::{DecodeError, MarkerError, ValidationError};
 use hayro_jpeg2000::{DecodeSettings, DecoderContext, Image};
+use radzero_format::Result;
 
 use super::{Decoded, Expected, Plane};
-use crate::radiograph::refusal::damaged;
-use radzero_format::Result;
+use crate::radiograph::refusal::{damaged, too_large, unsupported};
 
 /// Start of codestream, then the size segment's marker.
 const START: [u8; 4] = [0xFF, 0x4F, 0xFF, 0x51];
@@ -22,7 +23,17 @@ pub(super) fn decode(stream: &[u8], expected: &Expected) -> Result<Decoded> {
     let stream = &stream[start..];
     let components = headers::read(stream, expected)?;
 
-    let failed = |error| damaged("the JPEG 2000 codestream is damaged").with_source(error);
+    let failed = |error| {
+        let refused = match error {
+            DecodeError::Marker(MarkerError::Unsupported) => unsupported("JPEG 2000 of this kind is not supported"),
+            DecodeError::Validation(ValidationError::ImageTooLarge) => {
+                too_large("the JPEG 2000 codestream is too large")
+            }
+            _ => damaged("the JPEG 2000 codestream is damaged"),
+        };
+        // Its messages are fixed texts.
+        refused.with_source(error)
+    };
     let settings = DecodeSettings { strict: true, ..DecodeSettings::default() };
     let image = Image::new(stream, &settings).map_err(failed)?;
     let mut context = DecoderContext::default();
