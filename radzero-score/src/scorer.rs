@@ -33,10 +33,10 @@ impl Scorer {
     /// shape than the model's, [`ErrorKind::Inference`] if a score or logit is not finite.
     pub fn compare(&self, image: &EncodedImage, prompts: &[EncodedPrompt]) -> Result<Vec<Comparison>> {
         self.check_model(&image.record().model.hash)?;
-        self.check_shape("tokens", &[1 + self.grid * self.grid, self.hidden], image.tokens().shape())?;
+        check_shape("tokens", &[1 + self.grid * self.grid, self.hidden], image.tokens().shape())?;
         for prompt in prompts {
             self.check_model(&prompt.record().model.hash)?;
-            self.check_shape("an embedding", &[self.hidden], prompt.embedding().shape())?;
+            check_shape("an embedding", &[self.hidden], prompt.embedding().shape())?;
         }
         if prompts.is_empty() {
             return Ok(Vec::new());
@@ -66,13 +66,13 @@ impl Scorer {
         let message = format!("encoded by model {} expected, by {found} found", self.model);
         Err(Error::new(ErrorKind::OtherModel, message))
     }
+}
 
-    fn check_shape(&self, what: &str, expected: &[usize], found: &[usize]) -> Result<()> {
-        if expected == found {
-            return Ok(());
-        }
-        Err(Error::new(ErrorKind::Encoding, format!("{what} {expected:?} expected, {found:?} found")))
+fn check_shape(what: &str, expected: &[usize], found: &[usize]) -> Result<()> {
+    if expected == found {
+        return Ok(());
     }
+    Err(Error::new(ErrorKind::Encoding, format!("{what} {expected:?} expected, {found:?} found")))
 }
 
 impl From<&ModelDirectory> for Scorer {

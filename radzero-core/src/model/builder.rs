@@ -186,8 +186,8 @@ impl RadZeroBuilder {
         let precision = if self.encoders.image() { manifest.precision } else { Precision::Fp32 };
         check_device(device, precision, manifest.target)?;
         let tokenizer = if self.encoders.text() {
-            let limits = (manifest.text.clone(), manifest.dimensions.vocabulary);
-            Some(Tokenizer::open(&directory.file(TOKENIZER), limits.0, limits.1)?)
+            let path = directory.file(TOKENIZER);
+            Some(Tokenizer::open(&path, manifest.text.clone(), manifest.dimensions.vocabulary)?)
         } else {
             None
         };
