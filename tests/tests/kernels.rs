@@ -32,8 +32,8 @@ fn definitions_compute_what_the_kernels_do() {
         assert_eq!(without.kernels(), None, "{name}");
         let dimensions = &with.manifest().dimensions;
         let blocks = dimensions.vision_layers + dimensions.align_layers;
-        // Query, key, value, attention, its output, and two layers of the perceptron.
-        assert_eq!(own(&with), if with.kernels().is_some() { 7 * blocks } else { 0 }, "{name}");
+        // Query, key, value, attention, its output, and two layers of the perceptron; the patches once.
+        assert_eq!(own(&with), if with.kernels().is_some() { 7 * blocks + 1 } else { 0 }, "{name}");
         assert_eq!(own(&without), 0, "{name}");
         for image in &exported.golden.case(name).images {
             let radiograph = Radiograph::open(golden_path(&exported.golden.images[&image.name].file)).unwrap();

@@ -1,6 +1,6 @@
 """Writes a full-size RadZero checkpoint in the published layout, without the published weights.
 
-The text encoder is the real all-mpnet-base-v2. The vision encoder, the align transformer and the shared LayerNorm are
+The text encoder is the real all-mpnet-base-v2, or, where only a tokenizer is at hand, seeded random numbers too. The vision encoder, the align transformer and the shared LayerNorm are
 seeded random numbers on a scale at which every part of the computation changes the result: attention is neither flat
 nor one-hot, LayerScale, biases and norms are far from their initial values, and the position embeddings are of the size
 of the patch embeddings. A model like that is useless for radiographs and ideal for finding a wrong term.
@@ -26,6 +26,7 @@ HIDDEN, HEADS, LAYERS, ALIGN_LAYERS, PATCH, STORED_SIDE, SIDE = 768, 12, 12, 2, 
 # are not part of the published file) make the 461 of the published checkpoint: checked below.
 PUBLISHED_TENSORS = 461
 OUTLIER_CHANNELS, MASSIVE_NEURONS = 8, 2
+TEXT_POSITIONS, TEXT_BUCKETS = 514, 32
 
 
 class Weights:
@@ -110,6 +111,27 @@ def add_outliers(tensors, seed):
         neurons = rng.choice(4 * HIDDEN, MASSIVE_NEURONS, replace=False)
         tensors[f"{name}.mlp.fc1.weight"][neurons] *= np.float32(60)
         tensors[f"{name}.mlp.fc2.weight"][:, neurons] /= np.float32(20)
+
+
+def seeded_text(tokenizer, seed):
+    """An MPNet of all-mpnet-base-v2's dimensions, for the tokenizer's vocabulary."""
+    weights = Weights([seed, 2])
+    model = json.loads(tokenizer.read_text(encoding="utf-8"))
+    words = 1 + max(*model["model"]["vocab"].values(), *(token["id"] for token in model["added_tokens"]))
+    weights.normal("embeddings.word_embeddings.weight", (words, HIDDEN), 1.0)
+    weights.normal("embeddings.position_embeddings.weight", (TEXT_POSITIONS, HIDDEN), 0.5)
+    weights.norm("embeddings.LayerNorm")
+    for layer in range(LAYERS):
+        name = f"encoder.layer.{layer}"
+        for part in ("q", "k", "v", "o"):
+            weights.linear(f"{name}.attention.attn.{part}", HIDDEN, HIDDEN)
+        weights.norm(f"{name}.attention.LayerNorm")
+        weights.linear(f"{name}.intermediate.dense", 4 * HIDDEN, HIDDEN)
+        weights.linear(f"{name}.output.dense", HIDDEN, 4 * HIDDEN)
+        weights.norm(f"{name}.output.LayerNorm")
+    weights.normal("encoder.relative_attention_bias.weight", (TEXT_BUCKETS, HEADS), 0.5)
+    weights.linear("pooler.dense", HIDDEN, HIDDEN)
+    return {f"text_model.{name}": value for name, value in weights.tensors.items()}
 
 
 def text(mpnet):
@@ -202,7 +224,11 @@ def write_json(path, value):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("mpnet", type=Path, help="folder of all-mpnet-base-v2: model.safetensors and tokenizer.json")
+    parser.add_argument(
+        "text",
+        type=Path,
+        help="folder of all-mpnet-base-v2 (model.safetensors and tokenizer.json), or a tokenizer.json for a seeded text encoder",
+    )
     parser.add_argument("output", type=Path, help="checkpoint folder to write")
     parser.add_argument("--seed", type=int, default=20250410)
     parser.add_argument("--outliers", action="store_true", help="activations with outliers, as trained ones have")
@@ -211,12 +237,13 @@ def main():
     tensors = vision_and_loss(args.seed)
     if args.outliers:
         add_outliers(tensors, args.seed)
-    tensors |= text(args.mpnet)
+    seeded = args.text.is_file()
+    tensors |= seeded_text(args.text, args.seed) if seeded else text(args.text)
     if len(tensors) != PUBLISHED_TENSORS:
         raise SystemExit(f"{PUBLISHED_TENSORS} tensors expected, {len(tensors)} made")
     args.output.mkdir(parents=True, exist_ok=True)
     save_file(tensors, args.output / "model.safetensors", metadata={"format": "pt"})
-    shutil.copyfile(args.mpnet / "tokenizer.json", args.output / "tokenizer.json")
+    shutil.copyfile(args.text if seeded else args.text / "tokenizer.json", args.output / "tokenizer.json")
     write_json(args.output / "preprocessor_config.json", preprocessor())
     # Last, so that a folder with config.json is a whole one.
     write_json(args.output / "config.json", config())

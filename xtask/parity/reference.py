@@ -15,11 +15,11 @@ import platform
 import re
 import resource
 import sys
+from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
 import PIL
-import pydicom
 import torch
 import transformers
 from PIL import Image
@@ -69,6 +69,9 @@ def interpolated_positions(stored, grid):
 
 def read_dicom(path):
     """Stored values x 255 / max, rounded half to even, inverted for MONOCHROME1: the published code's rule."""
+    # Only who reads DICOM needs it.
+    import pydicom
+
     file = pydicom.dcmread(path)
     raw = file.pixel_array
     levels = np.rint(raw.astype(np.float64) * 255.0 / raw.max()).clip(0, 255).astype(np.uint8)
@@ -170,7 +173,7 @@ def main():
         "PyTorch": torch.__version__,
         "transformers": transformers.__version__,
         "Pillow": PIL.__version__,
-        "pydicom": pydicom.__version__,
+        "pydicom": version("pydicom"),
         "NumPy": np.__version__,
     }
     save_file(

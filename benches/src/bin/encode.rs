@@ -5,6 +5,7 @@
 //!
 //! Milliseconds of:
 //! - `image`: the encoder, on a picture of the model's own size, so that resampling does not count
+//! - `images N`: the encoder on N such pictures at once, which differ, and differ from those of the line before
 //! - `read PATH`: a file to the model's pixels
 //! - `prompt`, `prompts`, `cached`: one new sentence, 14 new ones, a known one
 //! - of a radiograph of 2000 x 2500 and 14 prompts `compare`, `maps`, `points`, `masks`; `maps-points` and `maps-masks` through
@@ -25,7 +26,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::Instant;
 
-use ndarray::Array3;
+use ndarray::{Array2, Array3};
 use radzero_benches::{PROMPTS, radiograph, sentences};
 use radzero_core::{Comparison, Device, EncodedImage, RadZero, Radiograph};
 
@@ -86,6 +87,7 @@ impl Bench {
         let started = Instant::now();
         match (name, path) {
             ("image", None) => drop(model.encode_image(&self.small)?),
+            ("images", Some(count)) => return self.images(count.parse()?).map(|time| vec![time]),
             ("read", Some(path)) => drop(model.pixels(&Radiograph::open(path)?)?),
             ("prompt", None) => drop(model.encode_prompts(&sentences(1, next(&mut self.turn)))?),
             ("prompts", None) => drop(model.encode_prompts(&sentences(PROMPTS, next(&mut self.turn)))?),
@@ -105,6 +107,18 @@ impl Bench {
             _ => return Err(format!("unknown stage {line:?}").into()),
         }
         Ok(vec![milliseconds(started)])
+    }
+
+    /// Milliseconds of one run; what is made for it does not count.
+    fn images(&mut self, count: usize) -> Outcome<f64> {
+        let size = self.model.manifest().dimensions.image_size;
+        let turn = next(&mut self.turn) * count;
+        let images = (0..count)
+            .map(|index| Radiograph::from_gray(Array2::from_shape_fn((size, size), |at| level(at, turn + index))))
+            .collect::<Result<Vec<_>, _>>()?;
+        let started = Instant::now();
+        drop(self.model.encode_images(&images)?);
+        Ok(milliseconds(started))
     }
 
     /// A file to points: milliseconds of the whole, and of all but the image encoder.
@@ -181,6 +195,11 @@ fn each<T>(found: &[Comparison], run: impl Fn(&Comparison) -> T) {
     for found in found {
         drop(black_box(run(found)));
     }
+}
+
+/// The level of a pixel, other in each picture.
+fn level((y, x): (usize, usize), picture: usize) -> u8 {
+    ((x * 7 + y * 13 + picture * 29) ^ (x * y)) as u8
 }
 
 fn next(turn: &mut usize) -> usize {

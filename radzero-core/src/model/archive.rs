@@ -1,8 +1,8 @@
 //! Many radiographs: decoding and resampling the next ones while the encoder runs.
 //!
 //! source -> workers (read, decode, resample; in order, a few ahead) -> encoder thread (in batches where that pays) ->
-//! the caller's loop (compare, maps, files). Each step runs beside the others, and waits when the next one is behind: what
-//! is held in memory does not grow with the number of images.
+//! finishing thread (tokens to memory of their own) -> the caller's loop (compare, maps, files). Each step runs beside the
+//! others, and waits when the next one is behind: what is held in memory does not grow with the number of images.
 
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::{self, Scope};
@@ -14,9 +14,10 @@ use radzero_score::EncodedImage;
 use super::RadZero;
 use super::ordered::{Ordered, no_thread};
 use crate::radiograph::Radiograph;
-use crate::runtime::{Cancellation, Patience};
+use crate::runtime::{Cancellation, ImageTokens, Patience};
 
-/// Threads that read and decode, at most: more than the encoder keeps up with.
+/// Threads that read and decode for an encoder on the CPU, at most: more than it keeps up with. One on a GPU is faster than all cores
+/// read.
 const WORKERS: usize = 4;
 
 /// Encoded images that wait for the caller, at most.
@@ -55,6 +56,13 @@ impl<S> std::fmt::Debug for EncodedArchive<S> {
 struct Prepared<S> {
     source: S,
     result: Result<(Radiograph, Array3<u8>)>,
+}
+
+/// A batch as it leaves the encoder.
+struct Encoded<S> {
+    images: Vec<(S, Result<Radiograph>)>,
+    /// Of those that were read, in their order.
+    tokens: Result<ImageTokens>,
 }
 
 impl RadZero {
@@ -99,7 +107,8 @@ impl RadZero {
     {
         // On a CPU nothing is gained.
         let batch = if self.device.is_gpu() { GPU_BATCH } else { 1 };
-        let workers = rayon::current_num_threads().min(WORKERS);
+        let workers = rayon::current_num_threads();
+        let workers = if self.device.is_gpu() { workers } else { workers.min(WORKERS) };
         let prepared = Ordered::start(scope, sources.into_iter(), workers, workers + batch, move |source| {
             let result = self.image().and_then(|_| read(&source)).and_then(|radiograph| {
                 let pixels = self.pixels(&radiograph)?;
@@ -107,10 +116,14 @@ impl RadZero {
             });
             Prepared { source, result }
         })?;
+        // One batch waits at most, while the next is encoded.
+        let (batches, encoded) = sync_channel(0);
         let (sender, receiver) = sync_channel(WAITING);
         let cancellation = cancellation.clone();
-        let encode = move || self.encode_prepared(&prepared, batch, &cancellation, &sender);
+        let encode = move || self.encode_prepared(&prepared, batch, &cancellation, &batches);
+        let finish = move || self.finish(&encoded, &sender);
         thread::Builder::new().spawn_scoped(scope, encode).map_err(no_thread)?;
+        thread::Builder::new().spawn_scoped(scope, finish).map_err(no_thread)?;
         Ok(EncodedArchive(receiver))
     }
 
@@ -120,23 +133,18 @@ impl RadZero {
         prepared: &Ordered<Prepared<S>>,
         batch: usize,
         cancellation: &Cancellation,
-        sender: &SyncSender<ArchiveImage<S>>,
+        sender: &SyncSender<Encoded<S>>,
     ) {
         while let Some(first) = prepared.next() {
             let more = std::iter::from_fn(|| prepared.next_ready()).take(batch - 1);
             let images: Vec<Prepared<S>> = std::iter::once(first).chain(more).collect();
-            for image in self.encode_batch(images, cancellation) {
-                if sender.send(image).is_err() {
-                    return;
-                }
-            }
-            if cancellation.is_cancelled() {
+            if sender.send(self.encode_batch(images, cancellation)).is_err() || cancellation.is_cancelled() {
                 return;
             }
         }
     }
 
-    fn encode_batch<S>(&self, images: Vec<Prepared<S>>, cancellation: &Cancellation) -> Vec<ArchiveImage<S>> {
+    fn encode_batch<S>(&self, images: Vec<Prepared<S>>, cancellation: &Cancellation) -> Encoded<S> {
         let span = tracing::debug_span!("radzero.encode_images", images = images.len());
         let _entered = span.enter();
         let mut pixels = Vec::with_capacity(images.len());
@@ -150,24 +158,36 @@ impl RadZero {
                 (image.source, radiograph)
             })
             .collect();
-        let tokens =
-            if pixels.is_empty() { Ok(Vec::new()) } else { self.run_images(&pixels, Patience::Any, cancellation) };
-        let mut tokens = tokens.map(Vec::into_iter);
-        images
-            .into_iter()
-            .map(|(source, radiograph)| {
+        let tokens = match pixels.as_slice() {
+            [] => Err(Error::new(ErrorKind::Inference, "no image of the batch could be read")),
+            pixels => self.image().and_then(|session| session.run(pixels, Patience::Any, cancellation)),
+        };
+        Encoded { images, tokens }
+    }
+
+    /// Hands images over, one after the other, until there is nothing left or the caller is gone.
+    fn finish<S>(&self, encoded: &Receiver<Encoded<S>>, sender: &SyncSender<ArchiveImage<S>>) {
+        for Encoded { images, tokens } in encoded {
+            let encodings = match &tokens {
+                Ok(tokens) => {
+                    let read: Vec<&Radiograph> = images.iter().filter_map(|(_, read)| read.as_ref().ok()).collect();
+                    self.encoded_each(&read, tokens)
+                }
+                Err(error) => images.iter().filter(|(_, read)| read.is_ok()).map(|_| Err(error.clone())).collect(),
+            };
+            // The memory is free for the next batch while the caller looks at this one.
+            drop(tokens);
+            let mut encodings = encodings.into_iter();
+            for (source, radiograph) in images {
+                let missing = || Err(Error::new(ErrorKind::Inference, "the image graph returned no image"));
                 let result = radiograph.and_then(|radiograph| {
-                    let tokens = match &mut tokens {
-                        Ok(tokens) => tokens.next(),
-                        Err(error) => return Err(error.clone()),
-                    };
-                    let tokens =
-                        tokens.ok_or_else(|| Error::new(ErrorKind::Inference, "the image graph returned no image"))?;
-                    let encoded = self.encoded(&radiograph, tokens)?;
+                    let encoded = encodings.next().unwrap_or_else(missing)?;
                     Ok((radiograph, encoded))
                 });
-                ArchiveImage { source, result }
-            })
-            .collect()
+                if sender.send(ArchiveImage { source, result }).is_err() {
+                    return;
+                }
+            }
+        }
     }
 }

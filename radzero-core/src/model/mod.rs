@@ -13,11 +13,12 @@ use std::num::NonZeroUsize;
 use std::path::Path;
 use std::sync::Arc;
 
-use ndarray::{Array2, Array3, ArrayView, Axis, Dimension};
+use ndarray::{Array2, Array3, ArrayView, ArrayView2, Dimension};
 use radzero_format::manifest::{Manifest, ModelDirectory};
 use radzero_format::record::{EncoderRecord, ImageRecord, ModelRecord, TextRecord};
 use radzero_format::{Error, ErrorKind, Result};
 use radzero_score::{Comparison, EncodedImage, EncodedPrompt, Scorer};
+use rayon::prelude::*;
 
 pub use self::archive::{ArchiveImage, EncodedArchive};
 pub use self::builder::{Encoders, RadZeroBuilder};
@@ -26,7 +27,9 @@ pub use self::self_test::SelfTestReport;
 use crate::pixels::to_model;
 use crate::prompt::Tokenizer;
 use crate::radiograph::Radiograph;
-use crate::runtime::{Cancellation, Device, ImageSession, Patience, Placement, Process, Runtime, TextSession};
+use crate::runtime::{
+    Cancellation, Device, ImageSession, ImageTokens, Patience, Placement, Process, Runtime, TextSession,
+};
 
 /// An opened model. `Send + Sync`; every call takes `&self`, concurrent calls queue for the encoders.
 ///
@@ -223,12 +226,25 @@ impl RadZero {
         let span = tracing::debug_span!("radzero.encode_images", images = radiographs.len());
         let _entered = span.enter();
         let pixels = radiographs.iter().map(|radiograph| self.pixels(radiograph)).collect::<Result<Vec<_>>>()?;
-        let tokens = self.run_images(&pixels, Patience::Bounded, cancellation)?;
-        radiographs.iter().zip(tokens).map(|(one, tokens)| self.encoded(one, tokens)).collect()
+        let tokens = self.image()?.run(&pixels, Patience::Bounded, cancellation)?;
+        self.encoded_each(&radiographs.iter().collect::<Vec<_>>(), &tokens).into_iter().collect()
     }
 
-    fn encoded(&self, radiograph: &Radiograph, tokens: Array2<f32>) -> Result<EncodedImage> {
-        if !all_finite(tokens.view()) {
+    /// The encodings of a batch, one a radiograph. Their tokens are copied to memory of their own, image by image on all cores:
+    /// megabytes each, which one core would copy for as long as a GPU computes them.
+    fn encoded_each(&self, radiographs: &[&Radiograph], tokens: &ImageTokens) -> Vec<Result<EncodedImage>> {
+        match radiographs {
+            [one] => vec![self.encoded(one, tokens.image(0))],
+            several => radzero_score::pool::run(|| {
+                let each = several.par_iter().enumerate();
+                each.map(|(index, radiograph)| self.encoded(radiograph, tokens.image(index))).collect()
+            }),
+        }
+    }
+
+    fn encoded(&self, radiograph: &Radiograph, tokens: Option<ArrayView2<'_, f32>>) -> Result<EncodedImage> {
+        let tokens = tokens.ok_or_else(|| Error::new(ErrorKind::Inference, "the image graph returned no image"))?;
+        if !all_finite(tokens) {
             return Err(not_finite("the image graph returned values"));
         }
         let encoder = self.image()?.record().clone();
@@ -240,55 +256,21 @@ impl RadZero {
             radiograph.reading().clone(),
             encoder,
         );
-        EncodedImage::new(tokens, record)
-    }
-
-    /// Pixels \[3, S, S\] of a batch to tokens \[1 + N, D\] of each, which may not be finite.
-    fn run_images(
-        &self,
-        pixels: &[Array3<u8>],
-        patience: Patience,
-        cancellation: &Cancellation,
-    ) -> Result<Vec<Array2<f32>>> {
-        let session = self.image()?;
-        let tokens = match pixels {
-            // One image is handed over as it lies, and its tokens are kept as they came.
-            [one] => session.run(one.view().insert_axis(Axis(0)), patience, cancellation)?,
-            several => {
-                let views: Vec<_> = several.iter().map(|pixels| pixels.view()).collect();
-                let batch = ndarray::stack(Axis(0), &views)
-                    .map_err(|error| Error::new(ErrorKind::Argument, "pixels of different sizes").with_source(error))?;
-                session.run(batch.view(), patience, cancellation)?
-            }
-        };
-        let dimensions = &self.manifest().dimensions;
-        let expected = [pixels.len(), dimensions.tokens(), dimensions.hidden];
-        if tokens.shape() != expected {
-            return Err(wrong_output("tokens", &expected, tokens.shape()));
-        }
-        Ok(match pixels.len() {
-            1 => vec![tokens.index_axis_move(Axis(0), 0)],
-            _ => tokens.outer_iter().map(|tokens| tokens.to_owned()).collect(),
-        })
+        EncodedImage::new(tokens.to_owned(), record)
     }
 
     /// Token ids of prompts to embeddings \[prompts, D\], which may not be finite.
     fn run_prompts(&self, ids: &[&[u32]]) -> Result<Array2<f32>> {
         let text = self.text()?;
         let batch = text.tokenizer.batch(ids);
-        let embeddings = text.session.run(batch.ids.view(), batch.mask.view())?;
-        let expected = [ids.len(), self.manifest().dimensions.hidden];
-        if embeddings.shape() != expected {
-            return Err(wrong_output("embeddings", &expected, embeddings.shape()));
-        }
-        Ok(embeddings)
+        text.session.run(batch.ids.view(), batch.mask.view())
     }
 
     /// Runs both graphs once: a device prepares what it needs at its first run.
     fn warm_up(&self) -> Result<()> {
         if self.image.is_some() {
             let size = self.manifest().dimensions.image_size;
-            self.run_images(&[Array3::zeros((3, size, size))], Patience::Any, &Cancellation::new())?;
+            self.image()?.run(&[Array3::zeros((3, size, size))], Patience::Any, &Cancellation::new())?;
         }
         if let Some(text) = &self.text {
             self.run_prompts(&[&text.tokenizer.encode("There is fibrosis")?])?;
@@ -325,12 +307,9 @@ fn not_open(encoder: &str) -> Error {
     )
 }
 
-fn wrong_output(name: &str, expected: &[usize], found: &[usize]) -> Error {
-    Error::new(ErrorKind::Inference, format!("{name} of shape {expected:?} expected, {found:?} found"))
-}
-
 fn all_finite<D: Dimension>(values: ArrayView<'_, f32, D>) -> bool {
-    values.iter().all(|value| value.is_finite())
+    // To the end, whatever is found: several values at a time.
+    values.fold(true, |finite, value| finite & value.is_finite())
 }
 
 fn not_finite(what: &str) -> Error {

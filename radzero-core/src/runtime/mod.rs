@@ -2,8 +2,10 @@
 //!
 //! The rest of the crate sees ndarray and the types of this folder only.
 
+mod buffers;
 mod cancellation;
 mod failure;
+mod in_place;
 mod kernels;
 mod library;
 mod placement;
@@ -28,7 +30,7 @@ pub use self::placement::Placement;
 pub use self::probe::DeviceReport;
 pub(crate) use self::process::Process;
 pub(crate) use self::queue::Patience;
-pub(crate) use self::session::{ImageSession, SessionOptions, TextSession};
+pub(crate) use self::session::{ImageSession, ImageTokens, SessionOptions, TextSession};
 pub(crate) use self::suitability::check as check_device;
 pub use radzero_format::record::Device;
 

@@ -34,7 +34,9 @@ pub(super) fn dispatch(
         Device::OpenVinoBf16 => openvino(options.threads, "bf16"),
         Device::Cuda(id) => {
             // TensorFloat-32 would cut products to 10 bits of mantissa behind the caller's back.
-            let mut cuda = ep::CUDA::default().with_device_id(id.into()).with_tf32(false);
+            // Norms of 16-bit sums are computed in 32 bits by every version.
+            let mut cuda =
+                ep::CUDA::default().with_device_id(id.into()).with_tf32(false).with_skip_layer_norm_strict_mode(true);
             if let Some(bytes) = options.memory_limit {
                 cuda = cuda.with_memory_limit(bytes);
             }
@@ -118,6 +120,11 @@ fn explained(
     error: impl std::error::Error + Send + Sync + 'static,
 ) -> Error {
     let kind = failure::kind_of(ErrorKind::Provider, &error);
+    // ONNX Runtime has no code for this. It counts the devices that the driver shows.
+    if let (Device::Cuda(_) | Device::TensorRt(_), true) = (device, error.to_string().contains("Invalid device ID")) {
+        return Error::new(kind, format!("{device} cannot be used here; no GPU has this number, the first is 0"))
+            .with_source(error);
+    }
     let Some(compiled_in) = compiled_in else {
         // What is needed is not known, then.
         return Error::new(kind, format!("{device} cannot be used here")).with_source(error);
@@ -305,6 +312,17 @@ mod tests {
             assert!(missing.iter().all(|missing| unloadable.contains(missing)), "{unloadable}");
             assert!(!unloadable.contains(wheel), "{unloadable}");
             assert_eq!(explanation(device, None), "", "nothing is known to be needed");
+        }
+    }
+
+    /// As ONNX Runtime 1.31 says it.
+    #[test]
+    fn a_device_that_is_not_there_is_told_from_missing_libraries() {
+        let said = "Failed to parse provider option \"device_id\": Invalid device ID: 7, must be between 0 and 1";
+        for device in [Device::Cuda(7), Device::TensorRt(7)] {
+            let error = explained(device, Some(true), std::io::Error::other(said));
+            assert_eq!(error.kind(), ErrorKind::Provider);
+            assert!(error.to_string().ends_with("no GPU has this number, the first is 0"), "{error}");
         }
     }
 

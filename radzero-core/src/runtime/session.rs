@@ -1,22 +1,22 @@
 //! One session a graph, opened against its contract and called through `&self`.
 
-use std::borrow::Cow;
 use std::fmt;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use ndarray::{Array2, Array3, ArrayView2, ArrayView4, ArrayViewD};
+use ndarray::{Array2, Array3, ArrayView2, ArrayView3, ArrayViewMut3, ArrayViewMut4, Axis, Ix2, ShapeError};
 use ort::session::builder::SessionBuilder;
-use ort::session::{RunOptions, Session, SessionInputValue};
+use ort::session::{RunOptions, Session};
 use ort::value::{Outlet, TensorElementType, TensorRef, ValueType};
 use radzero_format::manifest::{self, Dimension, Element, Graph, ModelDirectory, Tensor};
 use radzero_format::record::EncoderRecord;
 use radzero_format::{Error, ErrorKind, Result};
 use radzero_kernels::Kernels;
 
+use super::buffers::{Buffer, Buffers};
 use super::queue::{Patience, Queue};
-use super::{Cancellation, Device, Placement, Runtime, failure, kernels, placement, providers, threads};
+use super::{Cancellation, Device, Placement, Runtime, failure, in_place, kernels, placement, providers, threads};
 
 /// A host's own change to the session options.
 pub(crate) type Configure = Arc<dyn Fn(SessionBuilder) -> ort::Result<SessionBuilder> + Send + Sync>;
@@ -86,39 +86,32 @@ impl Shared {
         Ok(Self { session, placement, record, graph: graph.file.clone() })
     }
 
-    /// Runs the graph; `read` sees its only output while the session is held.
-    fn run<T, const N: usize>(
+    /// Holds the session for a run that `cancellation` can end.
+    fn during<T>(
         &self,
-        inputs: [(&'static str, SessionInputValue<'_>); N],
         patience: Patience,
         cancellation: &Cancellation,
-        read: impl FnOnce(ArrayViewD<'_, f32>) -> Option<T>,
+        run: impl FnOnce(&mut Session, &RunOptions) -> ort::Result<T>,
     ) -> Result<T> {
-        let failed = |error: ort::Error| failure::error(ErrorKind::Inference, format!("{} failed", self.graph), error);
-        let inputs: Vec<_> = inputs.into_iter().map(|(name, value)| (Cow::Borrowed(name), value)).collect();
-        let options = RunOptions::new().map_err(failed)?;
+        let options = RunOptions::new().map_err(|error| self.failed(error))?;
         let mut session = self.session.wait(patience, cancellation)?;
-        cancellation.during(options, |options| {
-            let outputs = session.run_with_options(inputs, options).map_err(|error| match cancellation.check() {
-                Err(cancelled) => cancelled,
-                Ok(()) => failed(error),
-            })?;
-            let output = outputs[0].try_extract_array::<f32>().map_err(failed)?;
-            let shape = output.shape().to_vec();
-            read(output).ok_or_else(|| {
-                Error::new(ErrorKind::Inference, format!("{} returned an output of shape {shape:?}", self.graph))
-            })
+        cancellation.during(options, |options| run(&mut session, options)).map_err(|error| match cancellation.check() {
+            Err(cancelled) => cancelled,
+            Ok(()) => self.failed(error),
         })
+    }
+
+    fn failed(&self, error: ort::Error) -> Error {
+        failure::error(ErrorKind::Inference, format!("{} failed", self.graph), error)
     }
 }
 
 fn configured(runtime: &Runtime, options: &SessionOptions) -> ort::Result<SessionBuilder> {
-    let spinning = options.device != Device::Cpu;
     Ok(Session::builder(&runtime.environment)?
         .with_no_environment_execution_providers()?
         .with_intra_threads(options.threads.get())?
-        // Resampling, similarity and maps use the same cores between runs: idle workers must not burn them.
-        .with_intra_op_spinning(spinning)?
+        // Reading, resampling, similarity and maps use the same cores between runs and beside a GPU: idle workers must not burn them.
+        .with_intra_op_spinning(false)?
         // Weights stay mapped from the file: a start ten times as fast and half the memory, for 2 to 5 % of a run, and
         // those of the own operators lie as their kernels need them.
         .with_prepacking(false)?
@@ -199,63 +192,133 @@ fn found(tensors: &[Described]) -> String {
 }
 
 /// The image graph.
-pub(crate) struct ImageSession(Shared);
+pub(crate) struct ImageSession {
+    shared: Shared,
+    pixels: Arc<Buffers<u8>>,
+    tokens: Arc<Buffers<f32>>,
+    /// Tokens of an image, and their width.
+    shape: (usize, usize),
+}
 
 impl ImageSession {
     pub(crate) fn open(runtime: &Runtime, directory: &ModelDirectory, options: &SessionOptions) -> Result<Self> {
-        Shared::open(runtime, directory, &directory.manifest().image_encoder, options).map(Self)
+        let manifest = directory.manifest();
+        let shared = Shared::open(runtime, directory, &manifest.image_encoder, options)?;
+        let failed = |error| {
+            failure::error(
+                ErrorKind::Provider,
+                format!("{} gives no memory for images and tokens", options.device),
+                error,
+            )
+        };
+        // Nobody else has the session yet.
+        let session = shared.session.wait(Patience::Any, &Cancellation::new())?;
+        let pixels = Buffers::of(&session, options.device).map_err(failed)?;
+        let tokens = Buffers::of(&session, options.device).map_err(failed)?;
+        drop(session);
+        let shape = (manifest.dimensions.tokens(), manifest.dimensions.hidden);
+        Ok(Self { shared, pixels, tokens, shape })
     }
 
-    /// Pixels [batch, 3, S, S] to tokens [batch, 1 + N, D].
+    /// Pixels \[3, S, S\] of a batch to the tokens of each. The session is free for others when they are read.
     pub(crate) fn run(
         &self,
-        pixels: ArrayView4<'_, u8>,
+        pixels: &[Array3<u8>],
         patience: Patience,
         cancellation: &Cancellation,
-    ) -> Result<Array3<f32>> {
-        let pixels = pixels.as_standard_layout();
-        let input = TensorRef::from_array_view(pixels.view()).map_err(|error| invalid(&self.0.graph, error))?;
-        self.0.run([("pixels", input.into())], patience, cancellation, |output| {
-            output.into_dimensionality().ok().map(|tokens| tokens.to_owned())
-        })
+    ) -> Result<ImageTokens> {
+        let (channels, height, width) = pixels.first().map_or((0, 0, 0), Array3::dim);
+        if let Some(other) = pixels.iter().find(|other| other.dim() != (channels, height, width)) {
+            let message = format!("pixels of one size expected, {:?} and {:?} found", pixels[0].shape(), other.shape());
+            return Err(Error::new(ErrorKind::Argument, message));
+        }
+        let input = (pixels.len(), channels, height, width);
+        let (tokens, hidden) = self.shape;
+        let output = (pixels.len(), tokens, hidden);
+        let values = self.shared.during(patience, cancellation, |session, options| {
+            let mut stacked = self.pixels.take(pixels.len() * channels * height * width)?;
+            let mut values = self.tokens.take(pixels.len() * tokens * hidden)?;
+            let mut batch = ArrayViewMut4::from_shape(input, stacked.values_mut()).map_err(unexpected)?;
+            for (mut image, pixels) in batch.outer_iter_mut().zip(pixels) {
+                image.assign(pixels);
+            }
+            let filled = ArrayViewMut3::from_shape(output, values.values_mut()).map_err(unexpected)?;
+            in_place::run(session, options, (c"pixels", batch.view()), (c"tokens", filled))?;
+            Ok(values)
+        })?;
+        Ok(ImageTokens { values, shape: output })
     }
 
     pub(crate) fn placement(&self) -> &Placement {
-        &self.0.placement
+        &self.shared.placement
     }
 
     /// What runs it.
     pub(crate) fn record(&self) -> &EncoderRecord {
-        &self.0.record
+        &self.shared.record
+    }
+}
+
+/// A buffer is as long as was asked for, so this comes to nobody's eyes.
+fn unexpected(error: ShapeError) -> ort::Error {
+    ort::Error::new(error.to_string())
+}
+
+/// The tokens of a batch, in a buffer that the next run gets once they are dropped.
+pub(crate) struct ImageTokens {
+    values: Buffer<f32>,
+    /// Images, tokens of each, their width.
+    shape: (usize, usize, usize),
+}
+
+impl ImageTokens {
+    /// The tokens \[1 + N, D\] of an image of the batch.
+    pub(crate) fn image(&self, index: usize) -> Option<ArrayView2<'_, f32>> {
+        let all = ArrayView3::from_shape(self.shape, self.values.values()).ok()?;
+        (index < all.len_of(Axis(0))).then(|| all.index_axis_move(Axis(0), index))
     }
 }
 
 /// The text graph.
-pub(crate) struct TextSession(Shared);
+pub(crate) struct TextSession {
+    shared: Shared,
+    /// Of an embedding.
+    width: usize,
+}
 
 impl TextSession {
     pub(crate) fn open(runtime: &Runtime, directory: &ModelDirectory, options: &SessionOptions) -> Result<Self> {
-        Shared::open(runtime, directory, &directory.manifest().text_encoder, options).map(Self)
+        let manifest = directory.manifest();
+        let shared = Shared::open(runtime, directory, &manifest.text_encoder, options)?;
+        Ok(Self { shared, width: manifest.dimensions.hidden })
     }
 
-    /// Token ids and attention mask [n, L] to embeddings [n, D].
+    /// Token ids and attention mask \[n, L\] to embeddings \[n, D\].
     pub(crate) fn run(&self, ids: ArrayView2<'_, i64>, mask: ArrayView2<'_, i64>) -> Result<Array2<f32>> {
-        let ids = TensorRef::from_array_view(ids).map_err(|error| invalid(&self.0.graph, error))?;
-        let mask = TensorRef::from_array_view(mask).map_err(|error| invalid(&self.0.graph, error))?;
-        let inputs = [("input_ids", ids.into()), ("attention_mask", mask.into())];
+        let expected = (ids.nrows(), self.width);
+        let ids = TensorRef::from_array_view(ids).map_err(|error| invalid(&self.shared.graph, error))?;
+        let mask = TensorRef::from_array_view(mask).map_err(|error| invalid(&self.shared.graph, error))?;
+        let inputs = ort::inputs!["input_ids" => ids, "attention_mask" => mask];
         // A prompt takes milliseconds: not worth ending early.
-        self.0.run(inputs, Patience::Bounded, &Cancellation::new(), |output| {
-            output.into_dimensionality().ok().map(|embeddings| embeddings.to_owned())
+        let found = self.shared.during(Patience::Bounded, &Cancellation::new(), |session, options| {
+            let outputs = session.run_with_options(inputs, options)?;
+            Ok(outputs[0].try_extract_array::<f32>()?.to_owned())
+        })?;
+        let shape = found.shape().to_vec();
+        found.into_dimensionality::<Ix2>().ok().filter(|embeddings| embeddings.dim() == expected).ok_or_else(|| {
+            let (rows, width) = expected;
+            let message = format!("embeddings of shape [{rows}, {width}] expected, {shape:?} found");
+            Error::new(ErrorKind::Inference, message)
         })
     }
 
     pub(crate) fn placement(&self) -> &Placement {
-        &self.0.placement
+        &self.shared.placement
     }
 
     /// What runs it.
     pub(crate) fn record(&self) -> &EncoderRecord {
-        &self.0.record
+        &self.shared.record
     }
 }
 
@@ -265,12 +328,12 @@ fn invalid(graph: &str, error: ort::Error) -> Error {
 
 impl fmt::Debug for ImageSession {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ImageSession").field("placement", &self.0.placement).finish_non_exhaustive()
+        f.debug_struct("ImageSession").field("placement", &self.shared.placement).finish_non_exhaustive()
     }
 }
 
 impl fmt::Debug for TextSession {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("TextSession").field("placement", &self.0.placement).finish_non_exhaustive()
+        f.debug_struct("TextSession").field("placement", &self.shared.placement).finish_non_exhaustive()
     }
 }

@@ -1,6 +1,6 @@
 //! A DINOv2 block at the export's precision.
 //!
-//! Residual sums and norms are always in 32 bits. The fully connected layers between them, and attention, are what the
+//! Residual sums and norms are always in 32 bits here. The fully connected layers between them, and attention, are what the
 //! precision is about.
 
 use ndarray::Array1;
@@ -24,6 +24,16 @@ pub(crate) enum Numerics {
     Half,
     /// 8-bit integers where the plan says so.
     Int8(Plan),
+}
+
+impl Numerics {
+    pub(crate) fn precision(&self) -> Precision {
+        match self {
+            Self::Single => Precision::Fp32,
+            Self::Half => Precision::Fp16,
+            Self::Int8(_) => Precision::Int8,
+        }
+    }
 }
 
 /// Shapes that rows are given: all tokens of a batch below each other, or image by image.
@@ -63,12 +73,8 @@ impl Block<'_> {
             let reshaped = format!("{layer}.tokens");
             parts.push(graph.node("Reshape", &reshaped, &[&flat, &self.shapes.batched], Attributes::none()));
         }
-        let precision = match self.numerics {
-            Numerics::Single => Precision::Fp32,
-            Numerics::Half => Precision::Fp16,
-            Numerics::Int8(_) => Precision::Int8,
-        };
-        let settings = Attention { heads: self.stack.heads, width: self.stack.hidden, precision, mask_and_bias: None };
+        let Stack { heads, hidden: width, .. } = *self.stack;
+        let settings = Attention { heads, width, precision: self.numerics.precision(), mask_and_bias: None };
         let qkv = [&parts[0], &parts[1], &parts[2]];
         let attended = attention(graph, &Site::Attention.within(self.name), qkv, &settings)?;
         let attended =

@@ -173,6 +173,23 @@ impl<'a> GraphBuilder<'a> {
         self.push(CONTRIB, operator, name, inputs, attributes)
     }
 
+    /// ONNX Runtime's sum of a branch, the residual and the branch's bias, and the sum's norm; `inputs` are branch, residual, the
+    /// norm's weight and bias, the branch's bias. Returns the norm and the sum.
+    pub(crate) fn skip_layer_norm(
+        &mut self,
+        name: &str,
+        inputs: [&Value; 5],
+        attributes: Attributes,
+    ) -> (Value, Value) {
+        let normed = self.contrib("SkipLayerNormalization", name, &inputs.map(Some), attributes);
+        let sum = format!("{name}.sum");
+        if let Some(node) = self.graph.node.last_mut() {
+            // Mean and deviation lie between, and are left out.
+            node.output.extend([String::new(), String::new(), sum.clone()]);
+        }
+        (normed, Value(sum))
+    }
+
     /// An operator of the project's own, which is defined in the model too, as a function of others.
     pub(crate) fn own(&mut self, operator: Operator, name: &str, inputs: &[&Value], attributes: Attributes) -> Value {
         debug_assert_eq!(

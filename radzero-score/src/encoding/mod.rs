@@ -132,8 +132,9 @@ impl EncodedPrompt {
     }
 }
 
-fn check_finite<'a>(mut values: impl Iterator<Item = &'a f32>, what: &str) -> Result<()> {
-    if values.all(|value| value.is_finite()) {
+fn check_finite<'a>(values: impl Iterator<Item = &'a f32>, what: &str) -> Result<()> {
+    // To the end, whatever is found: several values at a time.
+    if values.fold(true, |finite, value| finite & value.is_finite()) {
         return Ok(());
     }
     Err(Error::new(ErrorKind::Encoding, format!("{what} of finite values expected, one that is not finite found")))

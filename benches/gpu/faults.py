@@ -1,0 +1,65 @@
+"""What must be refused, and is: never a result from another device. And what must work: two processes at once."""
+
+import os
+import shutil
+from pathlib import Path
+
+from results import first_line
+from work import command
+
+PROMPT = "There is fibrosis"
+REFUSED, ALIKE = "refused", "equal results"
+
+
+def faults(run):
+    image = run.files(".png")[0]
+
+    def infer(model, *options, **changed):
+        return command("radzero", "infer", "--json", "--model", model, "--prompt", PROMPT, *options, image, limit=60, **changed)
+
+    cuda = ("--device", "cuda")
+    refused(run, "device cuda:99", lambda: infer(run.best, "--device", "cuda:99"))
+    refused(run, "a library without CUDA", lambda: infer(run.best, *cuda, ORT_DYLIB_PATH=str(bare_library(run))))
+    portable = run.model("base", "portable fp16" if run.cuda else "portable fp32")
+    tensorrt = ("--device", "tensorrt")
+    # Where TensorRT is installed this works, and is no fault.
+    refused(run, "TensorRT, without its libraries", lambda: infer(portable, *tensorrt, NVIDIA_TF32_OVERRIDE="0"), may_work=True)
+    if run.cuda:
+        refused(run, "a memory limit of 1 MiB", lambda: infer(run.best, *cuda, "--memory-limit", "1"))
+    else:
+        run.results.skip("the limit is that of a GPU's memory", "faults", "a memory limit of 1 MiB")
+    name = "two processes at once"
+    with run.results.guarded("faults", name):
+        both = run.together(lambda _: infer(run.best, "--device", run.device), range(2), 2)
+        equal = bool(both[0].out) and both[0].out == both[1].out
+        codes = [outcome.code for outcome in both]
+        run.results.put("faults", name, {"wanted": ALIKE, "codes": codes, "equal": equal, "seconds": [outcome.seconds for outcome in both]})
+        if codes != [0, 0] or not equal:
+            run.results.fail(f"{both[0]}; {both[1]}; results {'equal' if equal else 'differ'}", "faults", name)
+
+
+def refused(run, name, attempt, may_work=False):
+    with run.results.guarded("faults", name):
+        outcome = attempt()
+        # A result on standard output would be one from another device.
+        answered = bool(outcome.out.strip())
+        about = {"wanted": REFUSED, "code": outcome.code, "says": first_line(outcome.err), "answered": answered}
+        run.results.put("faults", name, about)
+        if may_work and outcome.code == 0:
+            return run.results.put("faults", name, "works", True)
+        if outcome.code is None or outcome.code < 0:
+            # A crash and a wait without end are no refusals.
+            run.results.fail(str(outcome), "faults", name)
+        elif outcome.code == 0 or answered or not about["says"]:
+            run.results.fail("not refused" if about["says"] else "refused without a message", "faults", name)
+
+
+def bare_library(run):
+    """ONNX Runtime without the libraries that it looks for beside itself. A copy: behind a link they would be found."""
+    given, folder = Path(os.environ["ORT_DYLIB_PATH"]), run.work / "bare"
+    if given.is_dir():
+        names = [given / name for name in ("libonnxruntime.so", "libonnxruntime.dylib", "onnxruntime.dll")]
+        given = next((path for path in names if path.exists()), None) or next(given.glob("libonnxruntime.so.*"))
+    folder.mkdir(exist_ok=True)
+    shutil.copy(given, folder / "libonnxruntime.so")
+    return folder
