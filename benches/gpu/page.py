@@ -1,6 +1,6 @@
 """The section "On a GPU" of docs/benchmarks.md, from the results.json of run.sh.
 
-    python page.py RESULTS.json [--report docs/benchmarks.md]
+    python page.py RESULTS.json [--report docs/benchmarks.md] [--note TEXT]...
 
 What was skipped, or failed, is shown with its reason.
 """
@@ -83,10 +83,13 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("results", type=Path, help="results.json of run.sh")
     parser.add_argument("--report", type=Path, default=ROOT / "docs/benchmarks.md")
+    parser.add_argument("--note", action="append", default=[], help="what has changed since, or must be known; may be given several times")
     arguments = parser.parse_args()
     found = Found(json.loads(arguments.results.read_text()))
     parts = [goals, speed, correctness, verified, memory, files, faults]
     lines = ["## On a GPU", "", about(found)]
+    if arguments.note:
+        lines += ["", *(f"- {note}" for note in arguments.note)]
     for part in parts:
         lines += ["", *part(found)]
     lines += failures(found)
@@ -94,7 +97,7 @@ def main():
     lines += [
         "",
         f"Commands, as [benches/gpu](../benches/gpu/README.md) says: `benches/gpu/run.sh OUT {options}`, "
-        "`python benches/gpu/page.py OUT/results.json`",
+        f"`python benches/gpu/page.py {peers.shown(str(arguments.results))}`",
     ]
     peers.write_section(arguments.report, "Benchmarks", "gpu", lines)
 

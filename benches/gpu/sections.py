@@ -198,9 +198,12 @@ def files(found):
         f"One reader takes, ms a file: {', '.join(read) or found.excuse('files', 'read')}.",
     ]
     if "slower" in limit:
-        slower = limit["slower"].capitalize()
         readers, encoder = limit["readers_images_per_second"], limit["encoder_images_per_second"]
-        lines[-1] += f" All cores reading: {rate(readers)} images/s; the image encoder at its best: {rate(encoder)}. {slower} limits."
+        reached = f"; the whole reaches {steady / min(readers, encoder):.0%} of it" if steady else ""
+        lines[-1] += (
+            f" All cores doing nothing but read would give {rate(readers)} images/s, the image encoder at its best {rate(encoder)}: "
+            f"the slower of the two is {limit['slower']}{reached}."
+        )
     else:
         lines[-1] += f" Which stage limits: {found.excuse('files', 'limit')}."
     return lines
@@ -215,7 +218,7 @@ def faults(found):
             rows.append([name, fault.get("wanted", ""), "", found.excuse("faults", name), ""])
             continue
         code = fault["code"] if "code" in fault else ", ".join(map(str, fault["codes"]))
-        says = "works here" if fault.get("works") else fault.get("says", "")
+        says = "works here" if fault.get("works") else short(fault.get("says", ""))
         # What was said says more than that it was not enough, which the last column tells.
         rows.append([name, fault["wanted"], code, says or fault.get("failed", ""), "**no**" if "failed" in fault else "yes"])
     if not rows:
@@ -225,6 +228,10 @@ def faults(found):
         "",
         *peers.table(["what", "wanted", "exit code", "first line of standard error", "as wanted"], rows),
     ]
+
+
+def short(text, most=200):
+    return text if len(text) <= most else f"{text[:most].rsplit(' ', 1)[0]} ..."
 
 
 def verified(found):

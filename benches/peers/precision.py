@@ -99,7 +99,7 @@ def main():
         *page.table(heading, rows),
         "",
         "What 8 bits change in the demo model's figures (AUROC, pointing, Dice) is in [models/phantom](../models/phantom/README.md#in-8-bits). "
-        "fp16 is for GPUs and is not measured here.",
+        "fp16 is for GPUs: see below.",
         "",
         page.command("precision.py"),
     ])  # fmt: skip

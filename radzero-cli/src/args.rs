@@ -110,7 +110,8 @@ pub(crate) struct ModelArgs {
     /// Threads for inference, resampling and maps; one a core by default
     #[arg(long, value_name = "N")]
     pub(crate) threads: Option<NonZeroUsize>,
-    /// Most GPU memory for each of the two graphs, in MiB; on cuda its arena, on tensorrt the workspace alone; none by default
+    /// Most GPU memory for each of the two graphs, in MiB; on cuda its arena, more than the weights take; on tensorrt the workspace
+    /// alone; none by default
     #[arg(long, value_name = "MIB")]
     pub(crate) memory_limit: Option<NonZeroU32>,
     /// Keeps tensorrt's engines under DIR, where the next start finds them: building them takes minutes

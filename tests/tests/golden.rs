@@ -225,6 +225,27 @@ fn every_case_is_checked() {
     assert_eq!(names, checked);
 }
 
+/// Runs share memory, one after the other: what was returned must not change, nor hold anything of another batch.
+#[test]
+fn batches_of_other_sizes_change_nothing() {
+    let exported = Exported::case("base");
+    let model = exported.open();
+    let radiographs: Vec<Radiograph> = ["gray8", "rgba8", "gray16", "wide", "one_pixel"]
+        .iter()
+        .map(|name| Radiograph::open(golden_path(&exported.golden.images[*name].file)).unwrap())
+        .collect();
+    let single: Vec<_> = radiographs.iter().map(|one| model.encode_image(one).unwrap()).collect();
+    let ranges = [1..3, 0..5, 4..5, 2..5, 0..1, 0..5];
+    let batches: Vec<_> =
+        ranges.iter().map(|range| model.encode_images(&radiographs[range.clone()]).unwrap()).collect();
+    for (range, batch) in ranges.into_iter().zip(batches) {
+        assert_eq!(batch.len(), range.len());
+        for (index, found) in range.zip(batch) {
+            assert_close(found.tokens().into_dyn(), single[index].tokens().into_dyn(), 1e-6, "tokens");
+        }
+    }
+}
+
 #[test]
 fn a_batch_gives_what_single_images_give() {
     let exported = Exported::case("base");

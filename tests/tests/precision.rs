@@ -124,6 +124,53 @@ fn what_a_device_runs_badly_is_refused_with_the_way_out() {
     }
 }
 
+/// ONNX Runtime would keep to no limit then. Seen before any library of CUDA is looked for.
+#[test]
+fn a_memory_limit_below_the_weights_is_refused() {
+    let exported = Exported::case("base");
+    let weights = fs::metadata(exported.directory().join("image_encoder.onnx.data")).unwrap().len() as usize;
+    let open = |limit| RadZero::builder(exported.directory()).device(Device::Cuda(0)).memory_limit(limit).open();
+    for limit in [1, weights] {
+        let error = open(limit).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Argument, "{error}");
+        assert!(error.to_string().contains("image_encoder.onnx") && error.to_string().contains(" MiB"), "{error}");
+    }
+    // Enough: then it is about the device, or there is one.
+    if let Err(error) = open(1 << 33) {
+        assert_eq!(error.kind(), ErrorKind::Provider, "{error}");
+    }
+}
+
+/// Every pass over the tokens counts on a GPU: what the provider fuses must be there to be fused, and nothing be planned by the batch.
+#[test]
+fn sixteen_bits_for_cuda_are_in_fused_operators() {
+    let operators = |precision: Precision, target: Target| {
+        let exported = Exported::case_with("base", |options| (options.precision, options.target) = (precision, target));
+        let graph = fs::read(exported.directory().join("image_encoder.onnx")).unwrap();
+        let dimensions = ModelDirectory::open(exported.directory()).unwrap().manifest().dimensions.clone();
+        let blocks = dimensions.vision_layers + dimensions.align_layers;
+        // An operator's name is the node's field 4, with its length before it.
+        let count = move |name: &str| {
+            let field: Vec<u8> = [&[0x22, name.len() as u8], name.as_bytes()].concat();
+            graph.windows(field.len()).filter(|window| *window == field).count()
+        };
+        (count, blocks)
+    };
+    let (fused, blocks) = operators(Precision::Fp16, Target::OnnxRuntime);
+    assert_eq!(fused("MultiHeadAttention"), blocks);
+    assert_eq!(fused("BiasGelu"), blocks);
+    // Two a block; the first of each stack has nothing to add yet, the vision encoder's last norm has, the shared one sums in 32 bits.
+    assert_eq!(fused("SkipLayerNormalization"), 2 * blocks - 1);
+    assert_eq!(fused("LayerNormalization"), 3);
+    assert_eq!(fused("MatMul"), 6 * blocks);
+    // The patches.
+    assert_eq!((fused("Gemm"), fused("Conv")), (1, 0));
+    let (single, _) = operators(Precision::Fp32, Target::OnnxRuntime);
+    assert_eq!((single("Conv"), single("BiasGelu")), (0, 0));
+    let (portable, _) = operators(Precision::Fp16, Target::Portable);
+    assert_eq!((portable("Conv"), portable("MultiHeadAttention"), portable("SkipLayerNormalization")), (1, 0, 0));
+}
+
 /// Compiled engines are kept by this hash alone, beside device and library: it must tell all that goes into one.
 #[test]
 fn exports_of_one_checkpoint_have_hashes_of_their_own() {

@@ -130,7 +130,8 @@ impl RadZeroBuilder {
         self
     }
 
-    /// Limits the memory that a provider takes on a GPU, in bytes: CUDA's arena, TensorRT's workspace.
+    /// Limits the memory that a provider takes on a GPU for each of the two graphs, in bytes: CUDA's arena, which must be larger than the
+    /// graph's weights ([`ErrorKind::Argument`] at opening), TensorRT's workspace.
     pub fn memory_limit(mut self, bytes: usize) -> Self {
         self.options.memory_limit = Some(bytes);
         self

@@ -5,7 +5,7 @@ use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
 use ort::ep::{self, ArbitrarilyConfigurableExecutionProvider as _, ExecutionProviderDispatch};
-use radzero_format::manifest::{Dimension, Graph, Manifest, Precision};
+use radzero_format::manifest::{Dimension, Graph, Manifest, ModelDirectory, Precision};
 use radzero_format::{Error, ErrorKind, Result};
 
 use super::session::SessionOptions;
@@ -88,6 +88,26 @@ fn check_tf32(device: Device, value: Option<&OsStr>) -> Result<()> {
         ));
     }
     Ok(())
+}
+
+/// Refuses a limit of CUDA's arena that the graph's weights alone exceed: ONNX Runtime 1.31 then keeps to no limit at all, and says
+/// nothing.
+pub(super) fn check_memory_limit(options: &SessionOptions, directory: &ModelDirectory, graph: &Graph) -> Result<()> {
+    let (Device::Cuda(_), Some(limit)) = (options.device, options.memory_limit) else { return Ok(()) };
+    let path = directory.file(&format!("{}.data", graph.file));
+    let weights = std::fs::metadata(&path).map_err(|error| Error::io(&path, "inspect", error))?.len();
+    if limit as u64 > weights {
+        return Ok(());
+    }
+    let mib = |bytes: u64| bytes.div_ceil(1 << 20);
+    let message = format!(
+        "a memory limit above {} MiB expected, which the weights of {} alone take on {}; {} found",
+        mib(weights),
+        graph.file,
+        options.device,
+        mib(limit as u64)
+    );
+    Err(Error::new(ErrorKind::Argument, message))
 }
 
 /// A device of a later version.
