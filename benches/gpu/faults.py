@@ -50,8 +50,10 @@ def refused(run, name, attempt, may_work=False):
         if outcome.code is None or outcome.code < 0:
             # A crash and a wait without end are no refusals.
             run.results.fail(str(outcome), "faults", name)
-        elif outcome.code == 0 or answered or not about["says"]:
-            run.results.fail("not refused" if about["says"] else "refused without a message", "faults", name)
+        elif outcome.code == 0 or answered:
+            run.results.fail("not refused", "faults", name)
+        elif not about["says"]:
+            run.results.fail("refused without a message", "faults", name)
 
 
 def bare_library(run):

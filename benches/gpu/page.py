@@ -10,7 +10,7 @@ import json
 from pathlib import Path
 
 from sections import (
-    ACTIVATIONS, COMPILE, ERRORS, HOST, OURS, ROOT, Found, best, correctness, faults, files, memory, peers, speed, verified,
+    ACTIVATIONS, COMPILE, ERRORS, HOST, OURS, ROOT, Found, best, correctness, faults, files, memory, peers, short, speed, verified,
 )  # fmt: skip
 
 
@@ -65,7 +65,7 @@ def failures(found):
     lines = []
     for step in found.at("steps") or []:
         if step["status"]:
-            lines.append(f"- {step['step']}: exit status {step['status']}, {step.get('reason')}")
+            lines.append(f"- {step['step']}: exit status {step['status']}, {short(step.get('reason', ''), 120)}")
     for name in ("machine", "checkpoints", "exports", "doctor"):
         lines += [f"- {', '.join(keys)}: {reason}" for keys, reason in failed_below((name,), found.at(name))]
     return ["", "Steps that failed:", "", *lines] if lines else []

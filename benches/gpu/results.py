@@ -88,6 +88,7 @@ def main():
         step["reason"] = f"stopped after {limit} s"
     elif step["status"]:
         lines = [line for line in Path(log).read_text(errors="replace").splitlines() if line.strip()]
+        lines = [line for line in lines if " failed: " in line] or lines
         step["reason"] = plain(lines[-1]) if lines else "no reason given"
     results = Results(folder)
     results.content.setdefault("steps", []).append(step)

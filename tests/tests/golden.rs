@@ -225,7 +225,7 @@ fn every_case_is_checked() {
     assert_eq!(names, checked);
 }
 
-/// Runs share memory, one after the other: what was returned must not change, nor hold anything of another batch.
+/// Runs share memory, one after the other: no result may hold anything of another batch.
 #[test]
 fn batches_of_other_sizes_change_nothing() {
     let exported = Exported::case("base");

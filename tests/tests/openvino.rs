@@ -246,8 +246,8 @@ fn a_library_without_its_neighbours_is_refused() {
     std::fs::copy(&library, &alone).unwrap();
     for device in [Device::OpenVino, Device::OpenVinoBf16] {
         let (opened, text) = open_in_a_process(&exported.directory(), &alone, device);
-        assert!(!opened && text.starts_with(&format!("Provider: {device} cannot be used here: ")), "{text}");
-        assert!(text.trim_end().ends_with("must lie beside the library"), "{text}");
+        assert!(!opened && text.starts_with(&format!("Provider: {device} cannot be used here; ")), "{text}");
+        assert!(text.contains("must lie beside the library: "), "{text}");
 
         let (opened, text) = open_in_a_process(&exported.directory(), &folder, device);
         assert!(opened && text.contains(&format!(" image on {device}: OpenVINO")), "{text}");

@@ -16,9 +16,11 @@ use super::ordered::{Ordered, no_thread};
 use crate::radiograph::Radiograph;
 use crate::runtime::{Cancellation, ImageTokens, Patience};
 
-/// Threads that read and decode for an encoder on the CPU, at most: more than it keeps up with. One on a GPU is faster than all cores
-/// read.
+/// Threads that read and decode for an encoder on the CPU, at most: more than it keeps up with.
 const WORKERS: usize = 4;
+
+/// The same for one on a GPU, which may be faster than all cores read; each holds an image.
+const GPU_WORKERS: usize = 32;
 
 /// Encoded images that wait for the caller, at most.
 const WAITING: usize = 2;
@@ -61,8 +63,8 @@ struct Prepared<S> {
 /// A batch as it leaves the encoder.
 struct Encoded<S> {
     images: Vec<(S, Result<Radiograph>)>,
-    /// Of those that were read, in their order.
-    tokens: Result<ImageTokens>,
+    /// Of those that were read, in their order; `None` if none was.
+    tokens: Option<Result<ImageTokens>>,
 }
 
 impl RadZero {
@@ -107,8 +109,7 @@ impl RadZero {
     {
         // On a CPU nothing is gained.
         let batch = if self.device.is_gpu() { GPU_BATCH } else { 1 };
-        let workers = rayon::current_num_threads();
-        let workers = if self.device.is_gpu() { workers } else { workers.min(WORKERS) };
+        let workers = rayon::current_num_threads().min(if self.device.is_gpu() { GPU_WORKERS } else { WORKERS });
         let prepared = Ordered::start(scope, sources.into_iter(), workers, workers + batch, move |source| {
             let result = self.image().and_then(|_| read(&source)).and_then(|radiograph| {
                 let pixels = self.pixels(&radiograph)?;
@@ -116,7 +117,7 @@ impl RadZero {
             });
             Prepared { source, result }
         })?;
-        // One batch waits at most, while the next is encoded.
+        // None waits in between: one batch is handed out while the next is encoded, which then waits for it.
         let (batches, encoded) = sync_channel(0);
         let (sender, receiver) = sync_channel(WAITING);
         let cancellation = cancellation.clone();
@@ -159,8 +160,8 @@ impl RadZero {
             })
             .collect();
         let tokens = match pixels.as_slice() {
-            [] => Err(Error::new(ErrorKind::Inference, "no image of the batch could be read")),
-            pixels => self.image().and_then(|session| session.run(pixels, Patience::Any, cancellation)),
+            [] => None,
+            pixels => Some(self.image().and_then(|session| session.run(pixels, Patience::Any, cancellation))),
         };
         Encoded { images, tokens }
     }
@@ -169,11 +170,14 @@ impl RadZero {
     fn finish<S>(&self, encoded: &Receiver<Encoded<S>>, sender: &SyncSender<ArchiveImage<S>>) {
         for Encoded { images, tokens } in encoded {
             let encodings = match &tokens {
-                Ok(tokens) => {
+                None => Vec::new(),
+                Some(Ok(tokens)) => {
                     let read: Vec<&Radiograph> = images.iter().filter_map(|(_, read)| read.as_ref().ok()).collect();
                     self.encoded_each(&read, tokens)
                 }
-                Err(error) => images.iter().filter(|(_, read)| read.is_ok()).map(|_| Err(error.clone())).collect(),
+                Some(Err(error)) => {
+                    images.iter().filter(|(_, read)| read.is_ok()).map(|_| Err(error.clone())).collect()
+                }
             };
             // The memory is free for the next batch while the caller looks at this one.
             drop(tokens);

@@ -202,7 +202,8 @@ impl RadZero {
 
     /// Encodes radiographs in one run of the image graph. The results stand in the order of the radiographs.
     ///
-    /// The batch is as large as the slice: memory grows with it, by about 60 MB an image at full size.
+    /// The batch is as large as the slice: memory grows with it, by about 60 MB an image at full size, of which 5 MB are kept for the
+    /// batches to come.
     ///
     /// # Errors
     /// As [`encode_image`](Self::encode_image).
@@ -234,16 +235,15 @@ impl RadZero {
     /// megabytes each, which one core would copy for as long as a GPU computes them.
     fn encoded_each(&self, radiographs: &[&Radiograph], tokens: &ImageTokens) -> Vec<Result<EncodedImage>> {
         match radiographs {
-            [one] => vec![self.encoded(one, tokens.image(0))],
+            [one] => vec![tokens.image(0).and_then(|tokens| self.encoded(one, tokens))],
             several => radzero_score::pool::run(|| {
                 let each = several.par_iter().enumerate();
-                each.map(|(index, radiograph)| self.encoded(radiograph, tokens.image(index))).collect()
+                each.map(|(index, radiograph)| self.encoded(radiograph, tokens.image(index)?)).collect()
             }),
         }
     }
 
-    fn encoded(&self, radiograph: &Radiograph, tokens: Option<ArrayView2<'_, f32>>) -> Result<EncodedImage> {
-        let tokens = tokens.ok_or_else(|| Error::new(ErrorKind::Inference, "the image graph returned no image"))?;
+    fn encoded(&self, radiograph: &Radiograph, tokens: ArrayView2<'_, f32>) -> Result<EncodedImage> {
         if !all_finite(tokens) {
             return Err(not_finite("the image graph returned values"));
         }
@@ -308,7 +308,7 @@ fn not_open(encoder: &str) -> Error {
 }
 
 fn all_finite<D: Dimension>(values: ArrayView<'_, f32, D>) -> bool {
-    // To the end, whatever is found: several values at a time.
+    // Without an early exit, so that it is computed on vectors.
     values.fold(true, |finite, value| finite & value.is_finite())
 }
 

@@ -39,9 +39,7 @@ impl RadZero {
         }
         let pixels = self_test_pixels(test.pixels_seed, dimensions.image_size);
         let tokens = self.image()?.run(&[pixels], Patience::Any, &Cancellation::new())?;
-        let found =
-            tokens.image(0).ok_or_else(|| Error::new(ErrorKind::Inference, "the image graph returned no image"))?;
-        let found = found.select(Axis(0), &stored.indices);
+        let found = tokens.image(0)?.select(Axis(0), &stored.indices);
         // Without the cache, in which the answers may lie already.
         let tokenizer = &self.text()?.tokenizer;
         let ids = test.prompts.iter().map(|prompt| tokenizer.encode(prompt)).collect::<Result<Vec<_>>>()?;

@@ -9,9 +9,8 @@ use ort::value::{TensorRef, TensorRefMut};
 
 /// Runs a session with one input and one output, into `output`, whose shape must be what the graph computes.
 ///
-/// Both are handed over as ordinary memory of the host, wherever they lie. To `ort` an output that is there already is a value of its
-/// own, which cannot be part of a buffer; and ONNX Runtime 1.31 refuses one that says of itself that it is page-locked, as it then copies
-/// it onto itself.
+/// Both are handed over as ordinary memory of the host, wherever they lie: ONNX Runtime 1.31 fails with an output that is declared
+/// page-locked, which it tries to copy onto itself. `ort` has no call that fills part of a buffer.
 pub(super) fn run(
     session: &mut Session,
     options: &RunOptions,
@@ -22,9 +21,10 @@ pub(super) fn run(
     let output = TensorRefMut::from_array_view_mut(output)?;
     let (input_names, inputs) = ([input_name.as_ptr()], [input.ptr()]);
     let (output_names, mut outputs) = ([output_name.as_ptr()], [output.ptr().cast_mut()]);
-    // SAFETY: session, options, both values and all names outlive the call, which keeps none of them; the lists have one entry each, as
-    // is said; the session is borrowed alone, so no other run uses it; the input is only read, and the output's memory is borrowed alone. With an output
-    // that is not null, ONNX Runtime fills that value or fails, and returns no other.
+    // SAFETY: session, options, both values and all names outlive the call; the lists have one entry each, as is said; the session is
+    // borrowed alone, so no other run uses it; the input is only read, and the output's memory is borrowed alone. A run that succeeds has
+    // waited for the device's copies; after one that fails, the caller sets the buffers aside. With an output that is not null, ONNX
+    // Runtime fills that value or fails, and returns no other.
     let status = unsafe {
         (ort::api().Run)(
             session.ptr_mut(),

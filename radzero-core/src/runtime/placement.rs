@@ -15,8 +15,18 @@ use crate::operators::DOMAIN;
 pub(super) const RECORD_KEY: &str = "session.record_ep_graph_assignment_info";
 
 /// Operators in which the time goes. With any of these on the CPU, a model opened for a GPU would be a CPU model in disguise.
-const HEAVY: [&str; 8] =
-    ["Conv", "Gemm", "MatMul", "MatMulInteger", "MultiHeadAttention", "Softmax", "LayerNormalization", "Gelu"];
+const HEAVY: [&str; 10] = [
+    "Conv",
+    "Gemm",
+    "MatMul",
+    "MatMulInteger",
+    "MultiHeadAttention",
+    "Softmax",
+    "LayerNormalization",
+    "SkipLayerNormalization",
+    "Gelu",
+    "BiasGelu",
+];
 
 /// Which execution provider runs how many nodes of a graph, by operator: from the session, not from what was asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -192,8 +202,9 @@ mod tests {
         // Those of the graphs that the exporter writes, by name: one that is left out of HEAVY is missed here.
         let products = ["Conv", "Gemm", "MatMul", "MatMulInteger", "MultiHeadAttention"];
         for device in ACCELERATORS {
-            let others = ["Softmax", "LayerNormalization", "Gelu", "radzero:Linear", "radzero:Attention"];
-            for heavy in products.into_iter().chain(others) {
+            let norms = ["LayerNormalization", "SkipLayerNormalization"];
+            let others = ["Softmax", "Gelu", "BiasGelu", "radzero:Linear", "radzero:Attention"];
+            for heavy in products.into_iter().chain(norms).chain(others) {
                 let placement =
                     placed(&[(device.provider(), &[("MatMul", 40), (heavy, 3)]), (CPU, &[("Shape", 5), (heavy, 1)])]);
                 assert_eq!(

@@ -34,7 +34,7 @@ pub(super) fn dispatch(
         Device::OpenVinoBf16 => openvino(options.threads, "bf16"),
         Device::Cuda(id) => {
             // TensorFloat-32 would cut products to 10 bits of mantissa behind the caller's back.
-            // Norms of 16-bit sums are computed in 32 bits by every version.
+            // So that norms of 16-bit sums are computed in 32 bits, whatever the version.
             let mut cuda =
                 ep::CUDA::default().with_device_id(id.into()).with_tf32(false).with_skip_layer_norm_strict_mode(true);
             if let Some(bytes) = options.memory_limit {
@@ -90,8 +90,8 @@ fn check_tf32(device: Device, value: Option<&OsStr>) -> Result<()> {
     Ok(())
 }
 
-/// Refuses a limit of CUDA's arena that the graph's weights alone exceed: ONNX Runtime 1.31 then keeps to no limit at all, and says
-/// nothing.
+/// Refuses a limit of CUDA's arena that the graph's weights alone exceed: ONNX Runtime 1.31 ran with limits of 1 and of 100 MiB, as if
+/// there were none.
 pub(super) fn check_memory_limit(options: &SessionOptions, directory: &ModelDirectory, graph: &Graph) -> Result<()> {
     let (Device::Cuda(_), Some(limit)) = (options.device, options.memory_limit) else { return Ok(()) };
     let path = directory.file(&format!("{}.data", graph.file));

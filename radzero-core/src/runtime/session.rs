@@ -228,15 +228,18 @@ impl ImageSession {
         patience: Patience,
         cancellation: &Cancellation,
     ) -> Result<ImageTokens> {
-        let (channels, height, width) = pixels.first().map_or((0, 0, 0), Array3::dim);
-        if let Some(other) = pixels.iter().find(|other| other.dim() != (channels, height, width)) {
-            let message = format!("pixels of one size expected, {:?} and {:?} found", pixels[0].shape(), other.shape());
-            return Err(Error::new(ErrorKind::Argument, message));
+        let sizes = |message| Err(Error::new(ErrorKind::Argument, message));
+        let Some((channels, height, width)) = pixels.first().map(Array3::dim) else {
+            return sizes("pixels of one image or more expected, none found".to_owned());
+        };
+        if let Some(other) = pixels.iter().map(Array3::dim).find(|other| *other != (channels, height, width)) {
+            return sizes(format!("pixels of one size expected, {:?} and {other:?} found", (channels, height, width)));
         }
         let input = (pixels.len(), channels, height, width);
         let (tokens, hidden) = self.shape;
         let output = (pixels.len(), tokens, hidden);
         let values = self.shared.during(patience, cancellation, |session, options| {
+            // Only now: callers that wait hold no page-locked memory.
             let mut stacked = self.pixels.take(pixels.len() * channels * height * width)?;
             let mut values = self.tokens.take(pixels.len() * tokens * hidden)?;
             let mut batch = ArrayViewMut4::from_shape(input, stacked.values_mut()).map_err(unexpected)?;
@@ -244,8 +247,18 @@ impl ImageSession {
                 image.assign(pixels);
             }
             let filled = ArrayViewMut3::from_shape(output, values.values_mut()).map_err(unexpected)?;
-            in_place::run(session, options, (c"pixels", batch.view()), (c"tokens", filled))?;
-            Ok(values)
+            match in_place::run(session, options, (c"pixels", batch.view()), (c"tokens", filled)) {
+                Ok(()) => {
+                    self.pixels.settle();
+                    self.tokens.settle();
+                    Ok(values)
+                }
+                Err(error) => {
+                    stacked.set_aside();
+                    values.set_aside();
+                    Err(error)
+                }
+            }
         })?;
         Ok(ImageTokens { values, shape: output })
     }
@@ -260,7 +273,7 @@ impl ImageSession {
     }
 }
 
-/// A buffer is as long as was asked for, so this comes to nobody's eyes.
+/// Does not occur: a buffer is as long as was asked for.
 fn unexpected(error: ShapeError) -> ort::Error {
     ort::Error::new(error.to_string())
 }
@@ -274,9 +287,11 @@ pub(crate) struct ImageTokens {
 
 impl ImageTokens {
     /// The tokens \[1 + N, D\] of an image of the batch.
-    pub(crate) fn image(&self, index: usize) -> Option<ArrayView2<'_, f32>> {
-        let all = ArrayView3::from_shape(self.shape, self.values.values()).ok()?;
-        (index < all.len_of(Axis(0))).then(|| all.index_axis_move(Axis(0), index))
+    pub(crate) fn image(&self, index: usize) -> Result<ArrayView2<'_, f32>> {
+        match ArrayView3::from_shape(self.shape, self.values.values()) {
+            Ok(all) if index < all.len_of(Axis(0)) => Ok(all.index_axis_move(Axis(0), index)),
+            _ => Err(Error::new(ErrorKind::Inference, format!("the image graph returned no image {index}"))),
+        }
     }
 }
 

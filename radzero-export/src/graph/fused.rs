@@ -6,7 +6,7 @@
 //! and the norm in the same pass. Of attention's own biases only the queries' is left: that of the keys moves all scores of a query
 //! alike, which softmax does not see, and that of the values, whose weights sum to 1, is added to the output layer's.
 //!
-//! The residual stream is kept in 16 bits between blocks, as in PyTorch's fp16; sums and norms are computed in 32.
+//! Residual sums and norms are computed in 32 bits; the residual stream itself is kept in 16, as in PyTorch's fp16.
 
 use ndarray::{Array1, Array2};
 use radzero_core::manifest::Precision;

@@ -293,7 +293,7 @@ pub enum Precision {
     #[default]
     Fp32,
     /// Products and attention in 16-bit floating point; norms and residual sums are computed in 32-bit. With
-    /// [`Target::Portable`] the residual stream and softmax are in 32-bit too; else the stream is rounded to 16 bits between blocks, and
+    /// [`Target::Portable`] the residual stream and softmax are in 32-bit too; else the stream is rounded to 16 bits after every sum, and
     /// softmax is as the provider's fused attention computes it. For GPUs.
     Fp16,
     /// Products of 8-bit integers where a layer's measured error allows it, the rest in 32-bit. For CPUs.

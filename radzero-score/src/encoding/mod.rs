@@ -133,7 +133,7 @@ impl EncodedPrompt {
 }
 
 fn check_finite<'a>(values: impl Iterator<Item = &'a f32>, what: &str) -> Result<()> {
-    // To the end, whatever is found: several values at a time.
+    // Without an early exit, so that it is computed on vectors.
     if values.fold(true, |finite, value| finite & value.is_finite()) {
         return Ok(());
     }
