@@ -5,9 +5,8 @@ import shutil
 from pathlib import Path
 
 from results import first_line
-from work import command
+from work import PROMPT, command
 
-PROMPT = "There is fibrosis"
 REFUSED, ALIKE = "refused", "equal results"
 
 

@@ -19,6 +19,13 @@ FOLDERS = re.compile(r"(?<![\w.:/])/(?:[^\s/:'\"(),]+/)+")
 NOTICE = "Research use only."
 
 
+def at(node, *keys):
+    """What lies there; None where nothing was measured."""
+    for key in keys:
+        node = node.get(key) if isinstance(node, dict) else None
+    return node
+
+
 class Results:
     def __init__(self, folder):
         self.path = Path(folder) / "results.json"
@@ -40,11 +47,7 @@ class Results:
         return node
 
     def get(self, *keys):
-        """None where nothing was measured."""
-        node = self.content
-        for key in keys:
-            node = node.get(key) if isinstance(node, dict) else None
-        return node
+        return at(self.content, *keys)
 
     def put(self, *keys_and_value):
         *keys, name, value = keys_and_value

@@ -4,6 +4,8 @@ import importlib
 import sys
 from pathlib import Path
 
+from results import at
+
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "benches/peers"))
 # This folder has a program called page too; it is the main module, so the name is free for that of benches/peers.
@@ -32,10 +34,7 @@ class Found:
         self.content = content
 
     def at(self, *keys):
-        node = self.content
-        for key in keys:
-            node = node.get(key) if isinstance(node, dict) else None
-        return node
+        return at(self.content, *keys)
 
     def excuse(self, *keys):
         """Why nothing is there: the reason beside it, or of the whole that it belongs to."""
@@ -120,8 +119,8 @@ def speed(found):
             rows.append(["", name, found.excuse("speed", name), *[""] * 4])
     heading = ["batch", "image encoder", f"{HOST}, ms", "images/s", f"{DEVICE}, ms", "images/s", f"images/s / {COMPILE}"]
     return [
-        f"The image encoder, medians of {most_runs(found)} runs in turns, fewer where they are slow, after up to 3 to warm up. Host to host is from pixels of 8 bits in "
-        "the host's memory to tokens of 32 bits there: PyTorch's lie in pinned memory, ours wherever the caller has them. radzero has "
+        f"The image encoder, medians of {most_runs(found)} runs in turns, fewer where they are slow, after up to 3 to warm up. "
+        "Host to host is from pixels of 8 bits in the host's memory to tokens of 32 bits there: PyTorch's lie in pinned memory, ours wherever the caller has them. radzero has "
         "no measure for the device only. PyTorch is transformers' DINOv2 with its fused attention; compiling is done for some batch "
         "sizes only.",
         "",

@@ -8,9 +8,8 @@ import threading
 import time
 
 from contestants import Ours
-from work import command
+from work import PROMPT, command
 
-PROMPT = "There is fibrosis"
 # Seconds between two samples, and most seconds for an answer of nvidia-smi.
 PAUSE, PATIENCE = 0.05, 10
 MEMORY_BATCHES = {"fp16": (1, 8, 32), "fp32": (1, 8)}

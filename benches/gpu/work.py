@@ -21,6 +21,7 @@ EXPORTS = {
     "portable fp32": ["--target", "portable"],
     "portable fp16": ["--target", "portable", "--precision", "fp16"],
 }
+PROMPT = "There is fibrosis"
 NO_FP16 = "fp16 is for GPUs; the cpu device refuses it"
 NO_OUTLIERS = "the small checkpoint has no form with outliers"
 

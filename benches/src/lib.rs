@@ -81,5 +81,14 @@ pub fn values<D: Dimension>(shape: impl ShapeBuilder<Dim = D>) -> Result<ArrayBa
 /// # Errors
 /// If it is empty or too large.
 pub fn radiograph(height: usize, width: usize) -> radzero_core::Result<Radiograph> {
-    Radiograph::from_gray(Array2::from_shape_fn((height, width), |(y, x)| ((x * 7 + y * 13) ^ (x * y)) as u8))
+    numbered_radiograph(height, width, 0)
+}
+
+/// One of many that differ.
+///
+/// # Errors
+/// If it is empty or too large.
+pub fn numbered_radiograph(height: usize, width: usize, number: usize) -> radzero_core::Result<Radiograph> {
+    let level = |(y, x)| ((x * 7 + y * 13 + number * 29) ^ (x * y)) as u8;
+    Radiograph::from_gray(Array2::from_shape_fn((height, width), level))
 }

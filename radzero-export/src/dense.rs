@@ -20,6 +20,11 @@ impl Dense {
         Ok(Self { weight, bias })
     }
 
+    /// The bias, zeros where there is none.
+    pub(crate) fn biases(&self) -> Array1<f32> {
+        self.bias.clone().unwrap_or_else(|| Array1::zeros(self.weight.nrows()))
+    }
+
     /// Folds a factor for each output in, as the layer were followed by a multiplication.
     pub(crate) fn scale_outputs(mut self, scale: &Array1<f32>) -> Self {
         self.bias = self.bias.map(|bias| bias * scale);

@@ -225,15 +225,20 @@ fn every_case_is_checked() {
     assert_eq!(names, checked);
 }
 
+/// Radiographs of several sizes and kinds.
+fn of_many_sizes(exported: &Exported) -> Vec<Radiograph> {
+    ["gray8", "rgba8", "gray16", "wide", "one_pixel"]
+        .iter()
+        .map(|name| Radiograph::open(golden_path(&exported.golden.images[*name].file)).unwrap())
+        .collect()
+}
+
 /// Runs share memory, one after the other: no result may hold anything of another batch.
 #[test]
 fn batches_of_other_sizes_change_nothing() {
     let exported = Exported::case("base");
     let model = exported.open();
-    let radiographs: Vec<Radiograph> = ["gray8", "rgba8", "gray16", "wide", "one_pixel"]
-        .iter()
-        .map(|name| Radiograph::open(golden_path(&exported.golden.images[*name].file)).unwrap())
-        .collect();
+    let radiographs = of_many_sizes(&exported);
     let single: Vec<_> = radiographs.iter().map(|one| model.encode_image(one).unwrap()).collect();
     let ranges = [1..3, 0..5, 4..5, 2..5, 0..1, 0..5];
     let batches: Vec<_> =
@@ -250,10 +255,7 @@ fn batches_of_other_sizes_change_nothing() {
 fn a_batch_gives_what_single_images_give() {
     let exported = Exported::case("base");
     let model = exported.open();
-    let radiographs: Vec<Radiograph> = ["gray8", "rgba8", "gray16", "wide", "one_pixel"]
-        .iter()
-        .map(|name| Radiograph::open(golden_path(&exported.golden.images[*name].file)).unwrap())
-        .collect();
+    let radiographs = of_many_sizes(&exported);
     let prompts: Vec<&str> = exported.golden.prompts["160"].prompts.iter().map(|prompt| prompt.text.as_str()).collect();
     let together = model.encode_prompts(&prompts).unwrap();
     let images = model.encode_images(&radiographs).unwrap();

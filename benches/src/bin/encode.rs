@@ -26,8 +26,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::Instant;
 
-use ndarray::{Array2, Array3};
-use radzero_benches::{PROMPTS, radiograph, sentences};
+use ndarray::Array3;
+use radzero_benches::{PROMPTS, numbered_radiograph, radiograph, sentences};
 use radzero_core::{Comparison, Device, EncodedImage, RadZero, Radiograph};
 
 type Outcome<T> = Result<T, Box<dyn Error + Send + Sync>>;
@@ -113,9 +113,8 @@ impl Bench {
     fn images(&mut self, count: usize) -> Outcome<f64> {
         let size = self.model.manifest().dimensions.image_size;
         let turn = next(&mut self.turn) * count;
-        let images = (0..count)
-            .map(|index| Radiograph::from_gray(Array2::from_shape_fn((size, size), |at| level(at, turn + index))))
-            .collect::<Result<Vec<_>, _>>()?;
+        let images =
+            (0..count).map(|index| numbered_radiograph(size, size, turn + index)).collect::<Result<Vec<_>, _>>()?;
         let started = Instant::now();
         drop(self.model.encode_images(&images)?);
         Ok(milliseconds(started))
@@ -195,11 +194,6 @@ fn each<T>(found: &[Comparison], run: impl Fn(&Comparison) -> T) {
     for found in found {
         drop(black_box(run(found)));
     }
-}
-
-/// The level of a pixel, other in each picture.
-fn level((y, x): (usize, usize), picture: usize) -> u8 {
-    ((x * 7 + y * 13 + picture * 29) ^ (x * y)) as u8
 }
 
 fn next(turn: &mut usize) -> usize {

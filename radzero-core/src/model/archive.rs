@@ -107,9 +107,9 @@ impl RadZero {
         I: IntoIterator<Item = S, IntoIter: Send + 'scope>,
         S: Send + 'scope,
     {
-        // On a CPU nothing is gained.
-        let batch = if self.device.is_gpu() { GPU_BATCH } else { 1 };
-        let workers = rayon::current_num_threads().min(if self.device.is_gpu() { GPU_WORKERS } else { WORKERS });
+        // On a CPU batches gain nothing.
+        let (batch, most) = if self.device.is_gpu() { (GPU_BATCH, GPU_WORKERS) } else { (1, WORKERS) };
+        let workers = rayon::current_num_threads().min(most);
         let prepared = Ordered::start(scope, sources.into_iter(), workers, workers + batch, move |source| {
             let result = self.image().and_then(|_| read(&source)).and_then(|radiograph| {
                 let pixels = self.pixels(&radiograph)?;

@@ -14,7 +14,9 @@ use radzero_score::Scorer;
 use super::prompts::PromptCache;
 use super::{RadZero, TextEncoder};
 use crate::prompt::Tokenizer;
-use crate::runtime::{Device, ImageSession, Process, Runtime, SessionOptions, TextSession, check_device};
+use crate::runtime::{
+    Device, ImageSession, Process, Runtime, SessionOptions, TextSession, check_device, check_memory_limit,
+};
 
 /// Prompt embeddings kept by default (3 KiB each at full size).
 const PROMPT_CACHE: usize = 4096;
@@ -173,6 +175,7 @@ impl RadZeroBuilder {
     /// [`ErrorKind::Runtime`](crate::ErrorKind::Runtime) if ONNX Runtime cannot be loaded,
     /// [`ErrorKind::RuntimeInUse`](crate::ErrorKind::RuntimeInUse) if the process uses another,
     /// [`ErrorKind::Provider`](crate::ErrorKind::Provider) if the device cannot run the graphs here,
+    /// [`ErrorKind::Argument`](crate::ErrorKind::Argument) if the memory limit is below a graph's weights on CUDA,
     /// [`ErrorKind::Resources`](crate::ErrorKind::Resources) if a thread or memory is refused; on a GPU, where both graphs are run
     /// once so that the first image does not wait for the device, [`ErrorKind::Inference`](crate::ErrorKind::Inference) if that
     /// fails.
@@ -186,6 +189,13 @@ impl RadZeroBuilder {
         let device = self.options.device;
         let precision = if self.encoders.image() { manifest.precision } else { Precision::Fp32 };
         check_device(device, precision, manifest.target)?;
+        let check_limit = |graph| check_memory_limit(device, self.options.memory_limit, manifest, graph);
+        if self.encoders.image() {
+            check_limit(&manifest.image_encoder)?;
+        }
+        if self.encoders.text() {
+            check_limit(&manifest.text_encoder)?;
+        }
         let tokenizer = if self.encoders.text() {
             let path = directory.file(TOKENIZER);
             Some(Tokenizer::open(&path, manifest.text.clone(), manifest.dimensions.vocabulary)?)

@@ -31,7 +31,7 @@ pub use self::probe::DeviceReport;
 pub(crate) use self::process::Process;
 pub(crate) use self::queue::Patience;
 pub(crate) use self::session::{ImageSession, ImageTokens, SessionOptions, TextSession};
-pub(crate) use self::suitability::check as check_device;
+pub(crate) use self::suitability::{check as check_device, check_memory_limit};
 pub use radzero_format::record::Device;
 
 /// A loaded ONNX Runtime: the process's only one.

@@ -5,7 +5,7 @@ use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
 use ort::ep::{self, ArbitrarilyConfigurableExecutionProvider as _, ExecutionProviderDispatch};
-use radzero_format::manifest::{Dimension, Graph, Manifest, ModelDirectory, Precision};
+use radzero_format::manifest::{Dimension, Graph, Manifest, Precision};
 use radzero_format::{Error, ErrorKind, Result};
 
 use super::session::SessionOptions;
@@ -90,26 +90,6 @@ fn check_tf32(device: Device, value: Option<&OsStr>) -> Result<()> {
     Ok(())
 }
 
-/// Refuses a limit of CUDA's arena that the graph's weights alone exceed: ONNX Runtime 1.31 ran with limits of 1 and of 100 MiB, as if
-/// there were none.
-pub(super) fn check_memory_limit(options: &SessionOptions, directory: &ModelDirectory, graph: &Graph) -> Result<()> {
-    let (Device::Cuda(_), Some(limit)) = (options.device, options.memory_limit) else { return Ok(()) };
-    let path = directory.file(&format!("{}.data", graph.file));
-    let weights = std::fs::metadata(&path).map_err(|error| Error::io(&path, "inspect", error))?.len();
-    if limit as u64 > weights {
-        return Ok(());
-    }
-    let mib = |bytes: u64| bytes.div_ceil(1 << 20);
-    let message = format!(
-        "a memory limit above {} MiB expected, which the weights of {} alone take on {}; {} found",
-        mib(weights),
-        graph.file,
-        options.device,
-        mib(limit as u64)
-    );
-    Err(Error::new(ErrorKind::Argument, message))
-}
-
 /// A device of a later version.
 fn unknown(device: Device) -> Error {
     Error::new(ErrorKind::Provider, format!("this version does not know how to run on {device}"))
@@ -141,28 +121,24 @@ fn explained(
 ) -> Error {
     let kind = failure::kind_of(ErrorKind::Provider, &error);
     // ONNX Runtime has no code for this. It counts the devices that the driver shows.
-    if let (Device::Cuda(_) | Device::TensorRt(_), true) = (device, error.to_string().contains("Invalid device ID")) {
-        return Error::new(kind, format!("{device} cannot be used here; no GPU has this number, the first is 0"))
-            .with_source(error);
-    }
-    let Some(compiled_in) = compiled_in else {
-        // What is needed is not known, then.
-        return Error::new(kind, format!("{device} cannot be used here")).with_source(error);
-    };
+    let no_such_device = error.to_string().contains("Invalid device ID");
     let needed = match (device, compiled_in) {
-        (Device::OpenVino | Device::OpenVinoBf16, false) => {
+        (Device::Cuda(_) | Device::TensorRt(_), _) if no_such_device => "no GPU has this number, the first is 0",
+        // What is needed is not known, then.
+        (_, None) => return Error::new(kind, format!("{device} cannot be used here")).with_source(error),
+        (Device::OpenVino | Device::OpenVinoBf16, Some(false)) => {
             "a library with OpenVINO is needed, as in the onnxruntime-openvino wheel"
         }
-        (Device::OpenVino | Device::OpenVinoBf16, true) => {
+        (Device::OpenVino | Device::OpenVinoBf16, Some(true)) => {
             "the OpenVINO libraries of the same wheel must lie beside the library"
         }
-        (Device::Cuda(_) | Device::TensorRt(_), false) => {
+        (Device::Cuda(_) | Device::TensorRt(_), Some(false)) => {
             "a library with it is needed, as in the onnxruntime-gpu wheel"
         }
-        (Device::Cuda(_), true) => {
+        (Device::Cuda(_), Some(true)) => {
             "the NVIDIA driver, and CUDA and cuDNN of the version that the library was built for, must be on the loader's path"
         }
-        (Device::TensorRt(_), true) => {
+        (Device::TensorRt(_), Some(true)) => {
             "the NVIDIA driver, and CUDA, cuDNN and TensorRT of the versions that the library was built for, must be on \
              the loader's path"
         }

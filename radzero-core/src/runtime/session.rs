@@ -54,7 +54,6 @@ struct Shared {
 impl Shared {
     fn open(runtime: &Runtime, directory: &ModelDirectory, graph: &Graph, options: &SessionOptions) -> Result<Self> {
         let path = directory.file(&graph.file);
-        providers::check_memory_limit(options, directory, graph)?;
         threads::check(options.threads)?;
         let mut builder = configured(runtime, options).map_err(|error| {
             failure::error(ErrorKind::Runtime, format!("cannot prepare a session for {}", path.display()), error)

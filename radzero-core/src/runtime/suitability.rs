@@ -1,6 +1,6 @@
-//! Which exports a device runs.
+//! Which exports a device runs, and with what memory.
 
-use radzero_format::manifest::{Precision, Target};
+use radzero_format::manifest::{Graph, Manifest, Precision, Target};
 use radzero_format::record::Device;
 use radzero_format::{Error, ErrorKind, Result};
 
@@ -32,6 +32,30 @@ pub(crate) fn check(device: Device, precision: Precision, target: Target) -> Res
             let message = format!("this version does not know how to run {precision} for target {target} on {device}");
             Err(Error::new(ErrorKind::Provider, message))
         }
+    }
+}
+
+/// Refuses a limit of CUDA's arena that the weights of `graph` alone exceed: ONNX Runtime 1.31 ran with limits of 1 and of 100 MiB, as if
+/// there were none.
+pub(crate) fn check_memory_limit(
+    device: Device,
+    limit: Option<usize>,
+    manifest: &Manifest,
+    graph: &Graph,
+) -> Result<()> {
+    let weights = manifest.files.get(&format!("{}.data", graph.file)).map_or(0, |file| file.bytes);
+    match (device, limit) {
+        (Device::Cuda(_), Some(limit)) if limit as u64 <= weights => {
+            let mib = |bytes: u64| bytes.div_ceil(1 << 20);
+            let message = format!(
+                "a memory limit above {} MiB expected, which the weights of {} alone take on {device}; {} found",
+                mib(weights),
+                graph.file,
+                mib(limit as u64)
+            );
+            Err(Error::new(ErrorKind::Argument, message))
+        }
+        _ => Ok(()),
     }
 }
 

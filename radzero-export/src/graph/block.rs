@@ -206,7 +206,7 @@ fn int8(
     let scales = graph.constant(&format!("{name}.scales"), &[outputs], &scales.to_vec())?;
     let sums = graph.words(&format!("{name}.sums"), &sums)?;
     let operators = [Operator::LinearInt8, Operator::LinearInt8Gelu, Operator::LinearInt8Add];
-    layers::own(graph, name, vec![input, &weight, &scales, &sums], dense.bias, (outputs, end), operators)
+    layers::own(graph, name, vec![input, &weight, &scales, &sums], &dense.biases(), end, operators)
 }
 
 fn inverse(scale: &Array1<f32>) -> Vec<f32> {

@@ -11,7 +11,7 @@
 use ndarray::{Array1, Array2};
 use radzero_core::manifest::Precision;
 
-use super::layers::{Attention, TORCH_EPS, attention, in_order, layer_norm, to_half, to_single};
+use super::layers::{Attention, attention, in_order, to_half, to_single};
 use crate::checkpoint::{ALIGN_LAYER, Checkpoint, Stack, VISION_LAYER};
 use crate::dense::Dense;
 use crate::error::ExportError;
@@ -19,7 +19,7 @@ use crate::onnx::{Attributes, GraphBuilder, Value};
 use crate::quantize::readers;
 use crate::reference::Site;
 
-/// Both stacks of blocks: \[batch, 1 + N, D\] to the same, in 32 bits at both ends.
+/// Both stacks of blocks and the norm between them: \[batch, 1 + N, D\] to the same, in 32 bits at both ends.
 pub(super) fn encode(
     checkpoint: &Checkpoint,
     graph: &mut GraphBuilder<'_>,
@@ -35,11 +35,7 @@ pub(super) fn encode(
     for index in 0..architecture.align.layers {
         block(graph, &mut stream, &format!("{ALIGN_LAYER}{index}."), &architecture.align)?;
     }
-    let tokens = stream.end(graph)?;
-    match architecture.align_layer_norm {
-        true => layer_norm(graph, "align_transformer.layer_norm", &tokens, TORCH_EPS),
-        false => Ok(tokens),
-    }
+    stream.end(graph)
 }
 
 /// What a block adds to the residual stream, without its bias yet.
@@ -114,8 +110,7 @@ fn block(graph: &mut GraphBuilder<'_>, stream: &mut Stream, name: &str, stack: &
     let attended = attention(graph, &Site::Attention.within(name), [&parts[0], &parts[1], &parts[2]], &settings)?;
     for mut dense in read(Site::Attention)? {
         if let Some(bias) = &of_values {
-            let passed = dense.weight.dot(bias);
-            dense.bias = Some(dense.bias.map_or_else(|| passed.clone(), |bias| bias + &passed));
+            dense.bias = Some(dense.biases() + dense.weight.dot(bias));
         }
         stream.branch = Some(branch(graph, format!("{name}attention.output.dense"), &attended, dense)?);
     }
@@ -124,8 +119,9 @@ fn block(graph: &mut GraphBuilder<'_>, stream: &mut Stream, name: &str, stack: &
     let mut inside = normed;
     for dense in read(Site::Norm2)? {
         let layer = format!("{name}mlp.fc1");
+        let bias = dense.biases();
         let product = multiply(graph, &layer, &inside, dense.weight)?;
-        let bias = half(graph, &format!("{layer}.bias"), &dense.bias.unwrap_or_else(|| Array1::zeros(stack.mlp)))?;
+        let bias = half(graph, &format!("{layer}.bias"), &bias)?;
         let activation = Site::Perceptron.within(name);
         inside = graph.contrib("BiasGelu", &activation, &[Some(&product), Some(&bias)], Attributes::none());
     }
@@ -136,9 +132,9 @@ fn block(graph: &mut GraphBuilder<'_>, stream: &mut Stream, name: &str, stack: &
 }
 
 fn branch(graph: &mut GraphBuilder<'_>, name: String, input: &Value, dense: Dense) -> Result<Branch, ExportError> {
-    let outputs = dense.weight.nrows();
+    let bias = dense.biases();
     let value = multiply(graph, &name, input, dense.weight)?;
-    Ok(Branch { value, name, bias: dense.bias.unwrap_or_else(|| Array1::zeros(outputs)) })
+    Ok(Branch { value, name, bias })
 }
 
 /// \[batch, tokens, inputs\] times weights as PyTorch stores them, \[outputs, inputs\].

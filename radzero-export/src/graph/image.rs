@@ -20,15 +20,18 @@ pub(crate) fn write(
     output: &mut Output,
 ) -> Result<Graph, ExportError> {
     let embedded = embed(checkpoint, convention, numerics.precision(), &mut graph)?;
-    let tokens = match (graph.target(), numerics) {
+    let mut tokens = match (graph.target(), numerics) {
         (Target::OnnxRuntime, Numerics::Half) => fused::encode(checkpoint, &mut graph, &embedded)?,
         _ => encode(checkpoint, numerics, &mut graph, &embedded)?,
     };
+    if checkpoint.architecture.align_layer_norm {
+        tokens = layer_norm(&mut graph, "align_transformer.layer_norm", &tokens, TORCH_EPS)?;
+    }
     let tokens = shared_end(&mut graph, &checkpoint.architecture.loss, &tokens)?;
     graph.finish(&tokens, output)
 }
 
-/// Both stacks of blocks, on rows: \[batch, 1 + N, D\] to the same.
+/// Both stacks of blocks and the norm between them, on rows: \[batch, 1 + N, D\] to the same.
 fn encode(
     checkpoint: &Checkpoint,
     numerics: &Numerics,
@@ -50,9 +53,6 @@ fn encode(
     for index in 0..architecture.align.layers {
         let name = format!("{ALIGN_LAYER}{index}.");
         rows = Block { name: &name, stack: &architecture.align, numerics, shapes: &shapes }.write(graph, &rows)?;
-    }
-    if architecture.align_layer_norm {
-        rows = layer_norm(graph, "align_transformer.layer_norm", &rows, TORCH_EPS)?;
     }
     Ok(graph.node("Reshape", "encoded", &[&rows, &shapes.batched], Attributes::none()))
 }

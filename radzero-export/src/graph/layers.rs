@@ -60,21 +60,20 @@ pub(super) fn dense(
     let weight = Panels::pack(dense.weight.view());
     let weight = graph.constant(&weight_name, &Panels::new(inputs, outputs).shape(), &weight)?;
     let operators = [Operator::Linear, Operator::LinearGelu, Operator::LinearAdd];
-    own(graph, name, vec![input, &weight], dense.bias, (outputs, end), operators)
+    own(graph, name, vec![input, &weight], &dense.biases(), end, operators)
 }
 
 /// A layer and what follows it as one of the project's operators, of which there is one for each end. All take the bias behind
-/// `inputs`, zeros where there is none, and the rows of a residual sum last.
+/// `inputs`, and the rows of a residual sum last.
 pub(super) fn own<'a>(
     graph: &mut GraphBuilder<'_>,
     name: &str,
     inputs: Vec<&'a Value>,
-    bias: Option<Array1<f32>>,
-    (outputs, end): (usize, End<'a>),
+    bias: &Array1<f32>,
+    end: End<'a>,
     [plain, gelu, add]: [Operator; 3],
 ) -> Result<Value, ExportError> {
-    let bias = bias.map_or_else(|| vec![0.0; outputs], |bias| bias.to_vec());
-    let bias = graph.constant(&format!("{name}.bias"), &[outputs], &bias)?;
+    let bias = graph.constant(&format!("{name}.bias"), &[bias.len()], &bias.to_vec())?;
     let mut inputs: Vec<&Value> = inputs.into_iter().chain([&bias]).collect();
     let operator = match end {
         End::None => plain,

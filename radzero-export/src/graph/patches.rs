@@ -92,7 +92,7 @@ fn project_half(
 fn convolve(checkpoint: &Checkpoint, graph: &mut GraphBuilder<'_>, dense: Dense) -> Result<Value, ExportError> {
     let (grid, patch) = (checkpoint.grid(), checkpoint.architecture.patch_size);
     let hidden = dense.weight.nrows();
-    let bias = dense.bias.map_or_else(|| vec![0.0; hidden], |bias| bias.to_vec());
+    let bias = dense.biases().to_vec();
     let weight = graph.constant(&format!("{PATCH}.weight"), &[hidden, 3, patch, patch], &in_order(dense.weight))?;
     let bias = graph.constant(&format!("{PATCH}.bias"), &[hidden], &bias)?;
     let pixels = graph.input("pixels");
@@ -126,8 +126,7 @@ fn fold_normalisation(weights: &Weights, preprocessing: &Preprocessing) -> Resul
 /// The weights of levels less [`MIDDLE`], which are the same, and the bias that goes with them.
 fn centred(projection: Dense) -> (Array2<f32>, Array1<f32>) {
     let sums = projection.weight.map_axis(Axis(1), |row| row.iter().map(|value| f64::from(*value)).sum::<f64>());
-    let shift = sums.mapv(|sum| (sum * f64::from(MIDDLE)) as f32);
-    let bias = projection.bias.map_or_else(|| shift.clone(), |bias| bias + &shift);
+    let bias = projection.biases() + sums.mapv(|sum| (sum * f64::from(MIDDLE)) as f32);
     (projection.weight, bias)
 }
 
