@@ -6,10 +6,11 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use clap::{Parser, Subcommand};
-use radzero_core::RadZero;
 use radzero_core::radiograph::IntensityPolicy;
+use radzero_core::{EncoderQueue, RadZero};
 use radzero_eval::report::result::{Evaluation, Measure};
 use radzero_eval_demo::classes::{CHESTXDET10, CHESTXRAY14, CHEXPERT, Class, KINDS, OPENI, RSNA, SIIM};
 use radzero_eval_demo::direct::{self, DirectScore};
@@ -108,7 +109,7 @@ fn draw(index: u64, side: u32) -> Result<Drawn, Failure> {
 const _: () = assert!(Kind::ALL.len() == KINDS.len());
 
 fn check(drawn: &[Drawn], root: &Path, results: &Path, model: &Path, table: &Path) -> Result<(), Failure> {
-    let model = RadZero::open(model)?;
+    let queue = EncoderQueue::new(Arc::new(RadZero::open(model)?))?;
     let kinds: Vec<Class> = KINDS.map(|kind| Class { name: kind, kind }).to_vec();
     let (min_max, reference) = (IntensityPolicy::MinMax, IntensityPolicy::Reference);
     let mut text = String::new();
@@ -124,18 +125,18 @@ fn check(drawn: &[Drawn], root: &Path, results: &Path, model: &Path, table: &Pat
         Ok(())
     };
     for (name, classes) in [("openi", OPENI.as_slice()), ("padchest", &kinds)] {
-        compare(name, direct::long_tailed(&model, drawn, root, classes, min_max)?.scores())?;
+        compare(name, direct::long_tailed(&queue, drawn, root, classes, min_max)?.scores())?;
     }
     for (name, classes) in
         [("chestxray14", CHESTXRAY14.as_slice()), ("chexpert", &CHEXPERT), ("chestxdet10", &CHESTXDET10)]
     {
-        compare(name, direct::classification(&model, drawn, root, classes, min_max)?.scores())?;
+        compare(name, direct::classification(&queue, drawn, root, classes, min_max)?.scores())?;
     }
-    compare("chestxdet10-grounding", direct::grounding(&model, drawn, root, &CHESTXDET10, min_max)?.scores())?;
-    compare("ms-cxr", direct::phrases(&model, drawn, root, reference)?.scores())?;
+    compare("chestxdet10-grounding", direct::grounding(&queue, drawn, root, &CHESTXDET10, min_max)?.scores())?;
+    compare("ms-cxr", direct::phrases(&queue, drawn, root, reference)?.scores())?;
     let (siim, rsna) = ((SIIM, "There is Pneumothorax", "Pneumothorax"), (RSNA, "There is Pneumonia", "Pneumonia"));
-    compare("siim", direct::segmentation(&model, drawn, root, siim, false, reference)?.scores())?;
-    compare("rsna", direct::segmentation(&model, drawn, root, rsna, true, reference)?.scores())?;
+    compare("siim", direct::segmentation(&queue, drawn, root, siim, false, reference)?.scores())?;
+    compare("rsna", direct::segmentation(&queue, drawn, root, rsna, true, reference)?.scores())?;
     let head = format!(
         "# Evaluation of the demo model\n\n\
          Made by `cargo xtask eval-demo`: {} drawn chests of {} x {} pixels, laid out in the files of every published data set, \
@@ -150,8 +151,8 @@ fn check(drawn: &[Drawn], root: &Path, results: &Path, model: &Path, table: &Pat
         drawn.len(),
         drawn.first().map_or(0, |drawn| drawn.width),
         drawn.first().map_or(0, |drawn| drawn.height),
-        model.manifest().name,
-        model.directory().hash(),
+        queue.encoder().manifest().name,
+        queue.encoder().directory().hash(),
     );
     fs::write(table, format!("{head}{text}"))?;
     Ok(())

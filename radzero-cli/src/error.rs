@@ -54,8 +54,6 @@ pub(crate) enum Failure {
     Draw(#[source] Box<dyn StdError + Send + Sync>),
     #[error("{option} is for --device {devices}; {device} was given")]
     NotForDevice { option: &'static str, devices: &'static str, device: Device },
-    #[error("cannot start {threads} threads")]
-    Threads { threads: usize, source: rayon::ThreadPoolBuildError },
     #[error("cannot prepare for interruption")]
     Interrupt(#[source] ctrlc::Error),
     #[error("cannot write to standard output")]

@@ -5,11 +5,13 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::thread;
+use std::sync::Arc;
 
 use radzero_core::radiograph::ReadOptions;
 use radzero_core::runtime::Placement;
-use radzero_core::{Cancellation, Comparison, EncodedImage, Error, ErrorKind, RadZero, Radiograph};
+use radzero_core::{
+    Answer, Cancellation, Comparison, EncoderQueue, Error, ErrorKind, RadZero, Radiograph, Request, set_threads,
+};
 
 use crate::NOTICE;
 use crate::args::{JobArgs, ModelArgs};
@@ -54,7 +56,7 @@ pub(crate) fn run(args: &JobArgs, report: &impl Report) -> Result<Outcome, Failu
     if let Some(files) = report.files() {
         files.check(&args.images)?;
     }
-    let model = open(&args.model)?;
+    let model = Arc::new(open(&args.model)?);
     let prompts = model.encode_prompts(&args.prompts)?;
     if let Some(files) = report.files() {
         files.create_directory()?;
@@ -67,25 +69,26 @@ pub(crate) fn run(args: &JobArgs, report: &impl Report) -> Result<Outcome, Failu
     if let Some(heading) = report.heading() {
         console.result(&heading)?;
     }
+    // The next images are read and encoded while this one's results are written.
+    let queue = EncoderQueue::new(model.clone())?;
     let options = args.read.options();
-    thread::scope(|scope| {
-        let read = |source: &&PathBuf| read(&options, source);
-        // The next images are read and encoded while this one's results are written.
-        for image in model.encode_all(scope, &args.images, read, &Cancellation::new())? {
-            let path = image.source;
-            let report = |(radiograph, encoded): (Radiograph, EncodedImage)| {
-                let comparisons = model.compare(&encoded, &prompts)?;
-                report.image(&Seen { path, radiograph: &radiograph, comparisons: &comparisons, model: &model })
-            };
-            let seen = image.result.map_err(Failure::from).and_then(report);
-            console.step();
-            match seen {
-                Ok(text) => console.result(&text)?,
-                Err(failure) => console.failed(path, &failure),
-            }
+    let requests = args.images.iter().map(|path| {
+        let source = path.clone();
+        (path, Request::read_with(move |_| read(&options, &source)))
+    });
+    for (path, answer) in queue.encode_all(requests, &Cancellation::new())? {
+        let report = |Answer { radiograph, encoded, .. }: Answer| {
+            let comparisons = model.compare(&encoded, &prompts)?;
+            report.image(&Seen { path, radiograph: &radiograph, comparisons: &comparisons, model: &model })
+        };
+        let seen = answer.map_err(Failure::from).and_then(report);
+        console.step();
+        match seen {
+            Ok(text) => console.result(&text)?,
+            Err(failure) => console.failed(path, &failure),
         }
-        Ok(console.finish())
-    })
+    }
+    Ok(console.finish())
 }
 
 /// Opens the model on its device, with one thread budget for inference and for the rest.
@@ -100,10 +103,7 @@ pub(crate) fn open(args: &ModelArgs) -> Result<RadZero, Failure> {
     }
     if let Some(threads) = args.threads {
         builder = builder.threads(threads);
-        rayon::ThreadPoolBuilder::new()
-            .num_threads(threads.get())
-            .build_global()
-            .map_err(|source| Failure::Threads { threads: threads.get(), source })?;
+        set_threads(threads)?;
     }
     Ok(builder.open()?)
 }

@@ -5,7 +5,9 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+use std::sync::Arc;
 
+use radzero_core::EncoderQueue;
 use radzero_eval::report::result::Evaluation;
 use radzero_eval_demo::Drawn;
 use radzero_eval_demo::classes::{CHEXPERT, SIIM};
@@ -93,7 +95,8 @@ fn a_run_writes_its_results_and_goes_on_where_it_stopped() {
 
     let out = site.out("siim");
     let found = result(&out);
-    let model = site.exported.open();
+    let queue = EncoderQueue::new(Arc::new(site.exported.open())).unwrap();
+    let model = queue.encoder();
     assert_eq!(found.run.evaluated.model.hash, *model.directory().hash());
     assert_eq!(Some(&found.run.evaluated.image_encoder), model.image_encoder());
     assert_eq!(Some(&found.run.evaluated.text_encoder), model.text_encoder());
@@ -102,7 +105,7 @@ fn a_run_writes_its_results_and_goes_on_where_it_stopped() {
     let siim = (SIIM, "There is Pneumothorax", "Pneumothorax");
     same(
         &found,
-        &direct::segmentation(&model, &site.drawn, &site.data(), siim, false, found.run.intensity).unwrap().scores(),
+        &direct::segmentation(&queue, &site.drawn, &site.data(), siim, false, found.run.intensity).unwrap().scores(),
     );
     assert_eq!(fs::read_to_string(out.join("result.md")).unwrap(), stdout);
     let page = fs::read_to_string(out.join("report.html")).unwrap();
@@ -159,10 +162,10 @@ fn images_that_fail_are_reported_and_the_rest_is_scored() {
     assert!(stdout.contains("- images: 15 of 16, 1 failed"), "{stdout}");
     let found = result(&site.out("chexpert"));
     let seen: Vec<Drawn> = site.drawn.iter().filter(|drawn| drawn.name != "case-002").cloned().collect();
-    let model = site.exported.open();
+    let queue = EncoderQueue::new(Arc::new(site.exported.open())).unwrap();
     same(
         &found,
-        &direct::classification(&model, &seen, &site.data(), &CHEXPERT, found.run.intensity).unwrap().scores(),
+        &direct::classification(&queue, &seen, &site.data(), &CHEXPERT, found.run.intensity).unwrap().scores(),
     );
 
     let compared = radzero(&[

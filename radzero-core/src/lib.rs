@@ -11,9 +11,10 @@
 //! 4. [`similarity`]: VL-CABS turns tokens and embeddings into scores and logits
 //! 5. [`map`]: scores become a similarity map with its peak and mask
 //!
-//! [`RadZero`] connects them, [`manifest`] and [`operators`] are the contract with the exporter, [`record`] is what is written
-//! down of a result. Stages 4 and 5 are the crate `radzero-score`, manifest, record and errors the crate `radzero-format`:
-//! neither needs ONNX Runtime, and both are re-exported here.
+//! [`RadZero`] connects them, an [`EncoderQueue`] shares one among many callers and images. [`manifest`] and [`operators`] are
+//! the contract with the exporter, [`record`] is what is written down of a result. Stages 4 and 5 are the crate
+//! `radzero-score`, manifest, record and errors the crate `radzero-format`: neither needs ONNX Runtime, and both are
+//! re-exported here.
 //!
 //! ```no_run
 //! use radzero_core::{RadZero, Radiograph};
@@ -32,10 +33,12 @@
 //! - `share-ort`: shares an ONNX Runtime environment with a host that uses `ort` itself, and re-exports `ort`. Without it no
 //!   type of `ort` is part of this crate's interface.
 
+mod cancellation;
 mod model;
 pub mod operators;
 pub mod pixels;
 mod prompt;
+mod queue;
 pub mod radiograph;
 pub mod runtime;
 
@@ -50,9 +53,14 @@ pub use ort;
 pub use radzero_format::{Error, ErrorKind, Result, chain, manifest, record};
 pub use radzero_score::{
     Comparison, EncodedImage, EncodedPrompt, Geometry, GridArea, ImageParts, Peak, PromptParts, Scorer, SimilarityMap,
-    Values, map, similarity,
+    Values, map, set_threads, similarity,
 };
 
-pub use crate::model::{ArchiveImage, EncodedArchive, Encoders, RadZero, RadZeroBuilder, SelfTestReport};
+pub use crate::cancellation::Cancellation;
+pub use crate::model::{Encoders, RadZero, RadZeroBuilder, SelfTestReport};
+pub use crate::queue::{
+    Answer, BatchTokens, EncodedImages, Encoder, EncoderQueue, EncoderQueueBuilder, Place, QueueStatus, QueueTotals,
+    Request, Ticket,
+};
 pub use crate::radiograph::Radiograph;
-pub use crate::runtime::{Cancellation, Device, Runtime};
+pub use crate::runtime::{Device, Runtime};

@@ -48,10 +48,14 @@ kinds! {
     Argument = 2, "argument";
     /// The caller ended the call.
     Cancelled = 3, "cancelled";
-    /// As many callers wait for the encoder as may: try again later.
+    /// The queue is full, or as many callers wait for an encoder as may: try again later.
     Busy = 4, "busy";
     /// The machine or a limit of the process refuses a thread, memory or a file handle.
     Resources = 5, "resources";
+    /// The deadline that the caller gave has passed.
+    Deadline = 6, "deadline";
+    /// A queue that was drained or shut down takes no more requests.
+    ShutDown = 7, "shut-down";
 
     /// No image of a kind that holds a radiograph: another file type, a DICOM object without an image (SEG, PR, SR, KO).
     NotAnImage = 20, "not-an-image";
@@ -239,6 +243,8 @@ mod tests {
                 (3, "cancelled"),
                 (4, "busy"),
                 (5, "resources"),
+                (6, "deadline"),
+                (7, "shut-down"),
                 (20, "not-an-image"),
                 (21, "image-unsupported"),
                 (22, "image-damaged"),

@@ -9,7 +9,6 @@ use radzero_format::{Error, ErrorKind, Result};
 use crate::encoding::EncodedPrompt;
 use crate::geometry::Geometry;
 use crate::map::{Outline, Peak, SimilarityMap, check_threshold, sigmoid};
-use crate::pool;
 
 /// How similar one sentence is to one radiograph, as a whole and place by place.
 ///
@@ -126,7 +125,7 @@ impl Comparison {
     /// [`ErrorKind::Argument`] unless `threshold` is in \[0, 1\].
     pub fn mask(&self, threshold: f32) -> Result<Array2<bool>> {
         check_threshold(threshold)?;
-        Ok(pool::run(|| self.outline().mask(threshold)))
+        Ok(self.outline().mask(threshold))
     }
 
     /// Number of pixels of the [`mask`](Comparison::mask), without computing map or mask.
@@ -135,7 +134,7 @@ impl Comparison {
     /// [`ErrorKind::Argument`] unless `threshold` is in \[0, 1\].
     pub fn area(&self, threshold: f32) -> Result<usize> {
         check_threshold(threshold)?;
-        Ok(pool::run(|| self.outline().area(threshold)))
+        Ok(self.outline().area(threshold))
     }
 
     fn outline(&self) -> Outline<'_> {

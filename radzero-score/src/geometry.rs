@@ -9,7 +9,6 @@ use radzero_format::record::ImageRecord;
 use radzero_format::{Error, ErrorKind, Result};
 
 use crate::map::{Outline, SimilarityMap, Span, upsample, upsample_at};
-use crate::pool;
 
 /// The mapping between the pixels of one radiograph and the model's square.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -152,7 +151,7 @@ impl Geometry {
 
     /// As [`Geometry::map`], of scores that are there.
     pub(crate) fn map_of(&self, scores: ArrayView2<'_, f32>) -> SimilarityMap {
-        SimilarityMap::new(pool::run(|| upsample(scores, &self.row_span(), &self.column_span())))
+        SimilarityMap::new(upsample(scores, &self.row_span(), &self.column_span()))
     }
 
     /// The similarity map of the patch grid's scores \[g, g\] for a picture of the radiograph of `width` x `height` pixels.
@@ -169,7 +168,7 @@ impl Geometry {
             return Err(Error::new(ErrorKind::Argument, message));
         }
         let (rows, columns) = (self.row_span(), self.column_span());
-        Ok(SimilarityMap::new(pool::run(|| upsample_at(scores, (&rows, height), (&columns, width)))))
+        Ok(SimilarityMap::new(upsample_at(scores, (&rows, height), (&columns, width))))
     }
 
     /// What can be said of [`Geometry::map`] without computing it.

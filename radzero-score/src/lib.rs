@@ -45,4 +45,5 @@ pub use crate::comparison::Comparison;
 pub use crate::encoding::{EncodedImage, EncodedPrompt, ImageParts, PromptParts, Values};
 pub use crate::geometry::{Fit, Geometry, GridArea};
 pub use crate::map::{Peak, SimilarityMap, sigmoid};
+pub use crate::pool::set_threads;
 pub use crate::scorer::Scorer;

@@ -3,9 +3,11 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test helper fails by panicking")]
 
+pub mod asynchronous;
 pub mod golden;
 pub mod models;
 pub mod mutate;
+pub mod standin;
 
 use std::path::{Path, PathBuf};
 
@@ -19,3 +21,8 @@ pub fn golden_path(name: impl AsRef<Path>) -> PathBuf {
 #[cfg(doctest)]
 #[doc = include_str!("../../README.md")]
 pub struct Readme;
+
+/// So does that of the page for programs that embed the library.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/embedding.md")]
+pub struct Embedding;

@@ -3,8 +3,10 @@
 #![allow(clippy::unwrap_used, clippy::panic, missing_docs)]
 
 use std::collections::BTreeMap;
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
@@ -12,7 +14,9 @@ use ndarray::Array2;
 use radzero_core::manifest::Manifest;
 use radzero_core::radiograph::ReadOptions;
 use radzero_core::record::Stored;
-use radzero_core::{Cancellation, Device, EncodedImage, Encoders, Error, ErrorKind, RadZero, Radiograph, Runtime};
+use radzero_core::{
+    Cancellation, Device, EncodedImage, EncoderQueue, Encoders, Error, ErrorKind, RadZero, Radiograph, Request, Runtime,
+};
 use radzero_tests::golden_path;
 use radzero_tests::models::Exported;
 
@@ -54,8 +58,9 @@ impl Provoked {
 fn every_kind_is_provoked_and_no_message_holds_a_prompt_or_a_byte_of_a_file() {
     let mut provoked = Provoked::default();
     let exported = Exported::case("native");
-    let model = exported.open();
+    let model = Arc::new(exported.open());
     arguments(&mut provoked, &model);
+    queues(&mut provoked, &model);
     images(&mut provoked);
     prompts(&mut provoked, &exported, &model);
     models(&mut provoked, &model);
@@ -85,6 +90,22 @@ fn arguments(provoked: &mut Provoked, model: &RadZero) {
     let cancellation = Cancellation::new();
     cancellation.cancel();
     provoked.add(ErrorKind::Cancelled, model.encode_images_until(&[radiograph()], &cancellation));
+    let late = Cancellation::after(Duration::ZERO);
+    provoked.add(ErrorKind::Deadline, model.encode_prompts_until(&[prompt()], &late));
+}
+
+fn queues(provoked: &mut Provoked, model: &Arc<RadZero>) {
+    let queue = EncoderQueue::builder(model.clone()).capacity(NonZeroUsize::MIN).start().unwrap();
+    let place = queue.reserve().unwrap();
+    let request = || Request::radiograph(radiograph()).prompts([prompt()]);
+    provoked.said(ErrorKind::Busy, format!("{:?} {queue:?} {place:?}", request()));
+    provoked.add(ErrorKind::Busy, queue.submit(request()));
+    provoked.add(ErrorKind::EmptyPrompt, place.submit(request().prompts([prompt(), String::new()])).unwrap().wait());
+    provoked.add(ErrorKind::Deadline, queue.submit(request().deadline(Instant::now())));
+    let file = format!("/nowhere/{}.png", prompt().len());
+    provoked.add(ErrorKind::Io, queue.submit(Request::path(file)).unwrap().wait());
+    queue.shut_down();
+    provoked.add(ErrorKind::ShutDown, queue.submit(request()));
 }
 
 fn images(provoked: &mut Provoked) {
@@ -285,7 +306,7 @@ fn processes(provoked: &mut Provoked, exported: &Exported) {
         std::thread::sleep(Duration::from_millis(20));
     }
     let said = String::from_utf8(child.wait_with_output().unwrap().stdout).unwrap();
-    assert!(said.starts_with("forked forked forked the model was opened by process "), "{said}");
+    assert!(said.starts_with("forked forked forked opened by process "), "{said}");
     assert!(said.contains("child goes on") && said.contains("parent goes on, child ended with 0"), "{said}");
     provoked.said(ErrorKind::Forked, said);
 }

@@ -10,6 +10,7 @@ mod segmentation;
 use std::fmt;
 use std::path::Path;
 
+use radzero_core::Request;
 use radzero_core::radiograph::IntensityPolicy;
 use radzero_eval::datasets;
 use radzero_eval::run::model::Model;
@@ -140,9 +141,10 @@ fn compare<M: Model>(
     prompts: &[String],
 ) -> Result<Vec<Vec<M::Found>>> {
     let prompts = model.prompts(prompts)?;
-    let found = drawn.iter().map(|drawn| {
-        let radiograph = datasets::read(&folder.join(format!("{}.{extension}", drawn.name)), policy)?;
-        Ok(model.compare(&radiograph, &prompts)?)
+    let requests = drawn.iter().map(|drawn| {
+        let path = folder.join(format!("{}.{extension}", drawn.name));
+        ((), Request::read_with(move |_| datasets::read(&path, policy)))
     });
+    let found = model.encode_all(requests)?.map(|((), encoded)| Ok(model.compare(&encoded?.image, &prompts)?));
     found.collect()
 }

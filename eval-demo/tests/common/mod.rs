@@ -4,20 +4,23 @@
 
 use std::cell::Cell;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
 
 use ndarray::Array2;
-use radzero_core::Radiograph;
 use radzero_core::manifest::sha256_bytes;
 use radzero_core::radiograph::Levels;
 use radzero_core::record::{Device, EncoderRecord, ModelRecord};
+use radzero_core::{Cancellation, EncodedImage, EncoderQueue, Radiograph, Request};
 use radzero_eval::datasets::Dataset;
 use radzero_eval::run::journal::Journal;
-use radzero_eval::run::model::{Model, Similarity};
+use radzero_eval::run::model::{Encoded, Model, Similarity, answers};
 use radzero_eval::run::record::{Evaluated, RunRecord};
 use radzero_eval::run::{self, Outcome, Progress, Watch};
 use radzero_eval::tasks::Task;
 use radzero_eval_demo::Drawn;
 use radzero_eval_demo::layout::Layout;
+use radzero_tests::standin::{StandIn, level};
 
 /// Lays `drawn` out below `root`.
 pub(crate) fn lay_out(root: &Path, drawn: &[Drawn]) {
@@ -60,11 +63,20 @@ impl Similarity for Found {
 
 impl Model for Fake {
     type Prompt = u32;
+    type Image = Radiograph;
     type Found = Found;
 
     fn prompts(&self, texts: &[String]) -> radzero_core::Result<Vec<u32>> {
         self.encoded.set(self.encoded.get() + texts.len());
         Ok(texts.iter().map(|text| text.bytes().map(u32::from).sum()).collect())
+    }
+
+    fn encode_all<T>(
+        &self,
+        requests: impl Iterator<Item = (T, Request)>,
+    ) -> radzero_core::Result<impl Iterator<Item = (T, radzero_core::Result<Encoded<Radiograph>>)>> {
+        let encoded = |radiograph: Radiograph| Encoded { image: radiograph.clone(), radiograph, time: Duration::ZERO };
+        Ok(requests.map(move |(tag, request)| (tag, request.read(&Cancellation::new()).map(encoded))))
     }
 
     fn compare(&self, radiograph: &Radiograph, prompts: &[u32]) -> radzero_core::Result<Vec<Found>> {
@@ -91,6 +103,44 @@ impl Model for Fake {
     }
 }
 
+/// A model behind a queue that encodes in batches, as one on a GPU does. It sees nothing but the first pixel.
+pub(crate) struct Batching(pub(crate) EncoderQueue<StandIn>);
+
+impl Batching {
+    pub(crate) fn of(batch: usize, images: usize) -> Self {
+        let stand_in =
+            StandIn { batch, workers: 4, run: Duration::from_millis(5), awaited: images, ..StandIn::default() };
+        Self(EncoderQueue::new(Arc::new(stand_in)).unwrap())
+    }
+}
+
+impl Model for Batching {
+    type Prompt = usize;
+    type Image = EncodedImage;
+    type Found = Found;
+
+    fn prompts(&self, texts: &[String]) -> radzero_core::Result<Vec<usize>> {
+        Ok((0..texts.len()).collect())
+    }
+
+    fn encode_all<T>(
+        &self,
+        requests: impl Iterator<Item = (T, Request)>,
+    ) -> radzero_core::Result<impl Iterator<Item = (T, radzero_core::Result<Encoded<EncodedImage>>)>> {
+        answers(&self.0, requests)
+    }
+
+    fn compare(&self, image: &EncodedImage, prompts: &[usize]) -> radzero_core::Result<Vec<Found>> {
+        let (size, level) = ((image.height(), image.width()), f32::from(level(image)));
+        let found = |&prompt: &usize| Found { logit: level + prompt as f32, map: Array2::from_elem(size, 0.5) };
+        Ok(prompts.iter().map(found).collect())
+    }
+
+    fn record(&self) -> radzero_core::Result<Evaluated> {
+        Fake::default().record()
+    }
+}
+
 /// What was told of a run.
 #[derive(Default)]
 pub(crate) struct Told {
@@ -112,13 +162,13 @@ impl Watch for Told {
 /// Runs what is left, with the journal in `folder`.
 pub(crate) fn evaluate<T: Task>(
     dataset: &Dataset<T::Truth>,
-    model: &Fake,
+    model: &impl Model,
     folder: &Path,
 ) -> radzero_eval::Result<(RunRecord, Journal, Outcome, Told)> {
     let record = RunRecord::new::<T>(dataset, model.record().unwrap());
     let mut journal = Journal::open(&journal_path(folder), &record)?;
     let mut told = Told::default();
-    let outcome = run::run::<T, Fake>(dataset, model, &mut journal, &mut told)?;
+    let outcome = run::run::<T, _>(dataset, model, &mut journal, &mut told)?;
     Ok((record, journal, outcome, told))
 }
 

@@ -177,7 +177,7 @@ impl Times {
             onnxruntime: model.runtime().version(),
             kernels: model.kernels(),
             threads: model.threads().get(),
-            pool_threads: rayon::current_num_threads(),
+            pool_threads: radzero_score::pool::threads(),
             images,
             prompts,
             batch,

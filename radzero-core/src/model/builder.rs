@@ -104,15 +104,16 @@ impl RadZeroBuilder {
         self
     }
 
-    /// Uses this many threads for a run on the CPU; by default one a core. Resampling and maps use rayon's global pool, which a
-    /// program sizes with `rayon::ThreadPoolBuilder` before its first use; give both the same number for one budget.
+    /// Uses this many threads for a run on the CPU; by default one a core. Reading, resampling and maps have their own number:
+    /// [`set_threads`](crate::set_threads). Give both the same for one budget.
     pub fn threads(mut self, threads: NonZeroUsize) -> Self {
         self.options.threads = threads;
         self
     }
 
     /// Lets at most this many callers wait for each encoder, beside the one that is served; one more gets
-    /// [`ErrorKind::Busy`](crate::ErrorKind::Busy) at once. By default any number wait.
+    /// [`ErrorKind::Busy`](crate::ErrorKind::Busy) at once. By default any number wait. An [`EncoderQueue`](crate::EncoderQueue) has a
+    /// bound of its own instead.
     pub fn max_waiting(mut self, callers: usize) -> Self {
         self.options.max_waiting = Some(callers);
         self

@@ -2,13 +2,12 @@
 //!
 //! radiograph -> pixels -> tokens; sentence -> token ids -> embedding; tokens x embedding -> comparison -> map -> peak, mask.
 
-mod archive;
 mod builder;
-mod ordered;
 mod prompts;
 mod self_test;
 
 use std::fmt;
+use std::mem;
 use std::num::NonZeroUsize;
 use std::path::Path;
 use std::sync::Arc;
@@ -17,21 +16,21 @@ use ndarray::{Array2, Array3, ArrayView, ArrayView2, Dimension};
 use radzero_format::manifest::{Manifest, ModelDirectory};
 use radzero_format::record::{EncoderRecord, ImageRecord, ModelRecord, TextRecord};
 use radzero_format::{Error, ErrorKind, Result};
-use radzero_score::{Comparison, EncodedImage, EncodedPrompt, Scorer};
-use rayon::prelude::*;
+use radzero_score::{Comparison, EncodedImage, EncodedPrompt, Scorer, pool};
 
-pub use self::archive::{ArchiveImage, EncodedArchive};
 pub use self::builder::{Encoders, RadZeroBuilder};
 use self::prompts::PromptCache;
 pub use self::self_test::SelfTestReport;
 use crate::pixels::to_model;
 use crate::prompt::Tokenizer;
 use crate::radiograph::Radiograph;
-use crate::runtime::{
-    Cancellation, Device, ImageSession, ImageTokens, Patience, Placement, Process, Runtime, TextSession,
-};
+use crate::runtime::{Cancellation, Device, ImageSession, Patience, Placement, Process, Runtime, TextSession};
 
-/// An opened model. `Send + Sync`; every call takes `&self`, concurrent calls queue for the encoders.
+/// Prompts compared between two looks at a cancellation: milliseconds.
+const COMPARED: usize = 32;
+
+/// An opened model. `Send + Sync`; every call takes `&self`, concurrent calls queue for the encoders. For many images, or many
+/// callers, there is the [`EncoderQueue`](crate::EncoderQueue).
 ///
 /// ```no_run
 /// use radzero_core::{RadZero, Radiograph};
@@ -160,7 +159,7 @@ impl RadZero {
         &self.scorer
     }
 
-    fn image(&self) -> Result<&ImageSession> {
+    pub(crate) fn session_of_images(&self) -> Result<&ImageSession> {
         self.process.check()?;
         self.image.as_ref().ok_or_else(|| not_open("image"))
     }
@@ -197,7 +196,7 @@ impl RadZero {
     /// [`ErrorKind::Inference`] if the graph fails.
     pub fn encode_image(&self, radiograph: &Radiograph) -> Result<EncodedImage> {
         let mut encoded = self.encode_images(std::slice::from_ref(radiograph))?;
-        encoded.pop().ok_or_else(|| Error::new(ErrorKind::Inference, "the image graph returned no image"))
+        encoded.pop().ok_or_else(no_image)
     }
 
     /// Encodes radiographs in one run of the image graph. The results stand in the order of the radiographs.
@@ -214,7 +213,7 @@ impl RadZero {
     /// As [`encode_images`](Self::encode_images), until it is cancelled.
     ///
     /// # Errors
-    /// As that, and [`ErrorKind::Cancelled`].
+    /// As that, [`ErrorKind::Cancelled`], [`ErrorKind::Deadline`].
     pub fn encode_images_until(
         &self,
         radiographs: &[Radiograph],
@@ -223,31 +222,24 @@ impl RadZero {
         if radiographs.is_empty() {
             return Ok(Vec::new());
         }
-        self.image()?;
+        let session = self.session_of_images()?;
         let span = tracing::debug_span!("radzero.encode_images", images = radiographs.len());
         let _entered = span.enter();
-        let pixels = radiographs.iter().map(|radiograph| self.pixels(radiograph)).collect::<Result<Vec<_>>>()?;
-        let tokens = self.image()?.run(&pixels, Patience::Bounded, cancellation)?;
-        self.encoded_each(&radiographs.iter().collect::<Vec<_>>(), &tokens).into_iter().collect()
+        // Pixels are made when it is the caller's turn: thousands may wait here.
+        let _admitted = session.admit(cancellation)?;
+        let pixels = |radiograph| cancellation.check().and_then(|()| self.pixels(radiograph));
+        let pixels = pool::map(radiographs, pixels).into_iter().collect::<Result<Vec<_>>>()?;
+        let tokens = session.run(&pixels, cancellation)?;
+        // Tokens are megabytes an image, which one core would copy for as long as a GPU computes them.
+        let encoded = |(index, radiograph)| self.encoded(radiograph, tokens.image(index)?);
+        pool::map(radiographs.iter().enumerate(), encoded).into_iter().collect()
     }
 
-    /// The encodings of a batch, one a radiograph. Their tokens are copied to memory of their own, image by image on all cores:
-    /// megabytes each, which one core would copy for as long as a GPU computes them.
-    fn encoded_each(&self, radiographs: &[&Radiograph], tokens: &ImageTokens) -> Vec<Result<EncodedImage>> {
-        match radiographs {
-            [one] => vec![tokens.image(0).and_then(|tokens| self.encoded(one, tokens))],
-            several => radzero_score::pool::run(|| {
-                let each = several.par_iter().enumerate();
-                each.map(|(index, radiograph)| self.encoded(radiograph, tokens.image(index)?)).collect()
-            }),
-        }
-    }
-
-    fn encoded(&self, radiograph: &Radiograph, tokens: ArrayView2<'_, f32>) -> Result<EncodedImage> {
+    pub(crate) fn encoded(&self, radiograph: &Radiograph, tokens: ArrayView2<'_, f32>) -> Result<EncodedImage> {
         if !all_finite(tokens) {
             return Err(not_finite("the image graph returned values"));
         }
-        let encoder = self.image()?.record().clone();
+        let encoder = self.session_of_images()?.record().clone();
         let size = (radiograph.width(), radiograph.height());
         let record = ImageRecord::new(
             self.record.clone(),
@@ -260,20 +252,21 @@ impl RadZero {
     }
 
     /// Token ids of prompts to embeddings \[prompts, D\], which may not be finite.
-    fn run_prompts(&self, ids: &[&[u32]]) -> Result<Array2<f32>> {
+    fn run_prompts(&self, ids: &[&[u32]], patience: Patience, cancellation: &Cancellation) -> Result<Array2<f32>> {
         let text = self.text()?;
         let batch = text.tokenizer.batch(ids);
-        text.session.run(batch.ids.view(), batch.mask.view())
+        text.session.run(batch.ids.view(), batch.mask.view(), patience, cancellation)
     }
 
     /// Runs both graphs once: a device prepares what it needs at its first run.
     fn warm_up(&self) -> Result<()> {
         if self.image.is_some() {
             let size = self.manifest().dimensions.image_size;
-            self.image()?.run(&[Array3::zeros((3, size, size))], Patience::Any, &Cancellation::new())?;
+            self.session_of_images()?.run(&[Array3::zeros((3, size, size))], &Cancellation::new())?;
         }
         if let Some(text) = &self.text {
-            self.run_prompts(&[&text.tokenizer.encode("There is fibrosis")?])?;
+            let ids = text.tokenizer.encode("There is fibrosis")?;
+            self.run_prompts(&[&ids], Patience::Any, &Cancellation::new())?;
         }
         Ok(())
     }
@@ -288,16 +281,54 @@ impl RadZero {
         self.scorer.compare(image, prompts)
     }
 
+    /// As [`compare`](Self::compare), until it is cancelled.
+    ///
+    /// # Errors
+    /// As that, [`ErrorKind::Cancelled`], [`ErrorKind::Deadline`].
+    pub fn compare_until(
+        &self,
+        image: &EncodedImage,
+        prompts: &[EncodedPrompt],
+        cancellation: &Cancellation,
+    ) -> Result<Vec<Comparison>> {
+        cancellation.check()?;
+        let mut found = Vec::with_capacity(prompts.len());
+        for chunk in prompts.chunks(COMPARED) {
+            cancellation.check()?;
+            found.extend(self.compare(image, chunk)?);
+        }
+        Ok(found)
+    }
+
     /// All stages for one radiograph: [`encode_image`](Self::encode_image), [`encode_prompts`](Self::encode_prompts),
     /// [`compare`](Self::compare).
     ///
     /// # Errors
     /// As those.
     pub fn infer<S: AsRef<str>>(&self, radiograph: &Radiograph, prompts: &[S]) -> Result<Vec<Comparison>> {
-        // Prompts first: a bad one is found before the expensive run.
-        let prompts = self.encode_prompts(prompts)?;
-        self.compare(&self.encode_image(radiograph)?, &prompts)
+        self.infer_until(radiograph, prompts, &Cancellation::new())
     }
+
+    /// As [`infer`](Self::infer), until it is cancelled: one deadline for all stages.
+    ///
+    /// # Errors
+    /// As that, [`ErrorKind::Cancelled`], [`ErrorKind::Deadline`].
+    pub fn infer_until<S: AsRef<str>>(
+        &self,
+        radiograph: &Radiograph,
+        prompts: &[S],
+        cancellation: &Cancellation,
+    ) -> Result<Vec<Comparison>> {
+        // Prompts first: a bad one is found before the expensive run.
+        let prompts = self.encode_prompts_until(prompts, cancellation)?;
+        let mut images = self.encode_images_until(std::slice::from_ref(radiograph), cancellation)?;
+        self.compare_until(&images.pop().ok_or_else(no_image)?, &prompts, cancellation)
+    }
+}
+
+/// Does not occur: a run gives as many as it was given.
+fn no_image() -> Error {
+    Error::new(ErrorKind::Inference, "the image graph returned no image")
 }
 
 fn not_open(encoder: &str) -> Error {
@@ -314,6 +345,15 @@ fn all_finite<D: Dimension>(values: ArrayView<'_, f32, D>) -> bool {
 
 fn not_finite(what: &str) -> Error {
     Error::new(ErrorKind::Inference, format!("{what} that are not finite"))
+}
+
+impl Drop for RadZero {
+    fn drop(&mut self) {
+        // To close a session is to wait for its threads, which a forked child has none of.
+        if self.process.check().is_err() {
+            mem::forget((self.image.take(), self.text.take()));
+        }
+    }
 }
 
 impl fmt::Debug for RadZero {

@@ -8,6 +8,7 @@ use radzero_format::{Error, ErrorKind, Result};
 use radzero_score::EncodedPrompt;
 
 use super::{RadZero, all_finite, not_finite};
+use crate::runtime::{Cancellation, Patience};
 
 /// Prompts encoded in one run: enough to use the cores, few enough to bound memory.
 const PROMPT_BATCH: usize = 32;
@@ -54,6 +55,28 @@ impl RadZero {
     /// [`ErrorKind::EmptyPrompt`], [`ErrorKind::PromptTooLong`], with the number of the prompt, from 1, among several;
     /// [`ErrorKind::EncoderNotOpen`], [`ErrorKind::Busy`], [`ErrorKind::Forked`]; [`ErrorKind::Inference`] if the graph fails.
     pub fn encode_prompts<S: AsRef<str>>(&self, prompts: &[S]) -> Result<Vec<EncodedPrompt>> {
+        self.encode_prompts_until(prompts, &Cancellation::new())
+    }
+
+    /// As [`encode_prompts`](Self::encode_prompts), until it is cancelled. What was encoded before that stays in the cache.
+    ///
+    /// # Errors
+    /// As that, [`ErrorKind::Cancelled`], [`ErrorKind::Deadline`].
+    pub fn encode_prompts_until<S: AsRef<str>>(
+        &self,
+        prompts: &[S],
+        cancellation: &Cancellation,
+    ) -> Result<Vec<EncodedPrompt>> {
+        self.encode_prompts_as(prompts, Patience::Bounded, cancellation)
+    }
+
+    pub(crate) fn encode_prompts_as<S: AsRef<str>>(
+        &self,
+        prompts: &[S],
+        patience: Patience,
+        cancellation: &Cancellation,
+    ) -> Result<Vec<EncodedPrompt>> {
+        cancellation.check()?;
         let text = self.text()?;
         let span = tracing::debug_span!("radzero.encode_prompts", prompts = prompts.len(), new = tracing::field::Empty);
         let _entered = span.enter();
@@ -72,7 +95,7 @@ impl RadZero {
         missing.sort_by_key(|(index, ids)| (ids.len(), *index));
         for chunk in missing.chunks(PROMPT_BATCH) {
             let ids: Vec<&[u32]> = chunk.iter().map(|(_, ids)| ids.as_slice()).collect();
-            let embeddings = self.run_prompts(&ids)?;
+            let embeddings = self.run_prompts(&ids, patience, cancellation)?;
             let mut encoded = Vec::with_capacity(chunk.len());
             for ((index, _), embedding) in chunk.iter().zip(embeddings.outer_iter()) {
                 if !all_finite(embedding) {
@@ -90,9 +113,9 @@ impl RadZero {
         found.into_iter().map(|prompt| prompt.ok_or_else(missing_prompt)).collect()
     }
 
-    /// Forgets the prompts that the cache holds.
+    /// Forgets the prompts that the cache holds. In a forked child, which cannot encode any, it does nothing.
     pub fn clear_prompt_cache(&self) {
-        if let Some(text) = &self.text {
+        if let Ok(text) = self.text() {
             text.cache.clear();
         }
     }

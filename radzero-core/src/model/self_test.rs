@@ -38,12 +38,13 @@ impl RadZero {
             return Err(Error::new(ErrorKind::Model, format!("{} does not fit the manifest's dimensions", test.file)));
         }
         let pixels = self_test_pixels(test.pixels_seed, dimensions.image_size);
-        let tokens = self.image()?.run(&[pixels], Patience::Any, &Cancellation::new())?;
+        let tokens = self.session_of_images()?.run(&[pixels], &Cancellation::new())?;
         let found = tokens.image(0)?.select(Axis(0), &stored.indices);
         // Without the cache, in which the answers may lie already.
         let tokenizer = &self.text()?.tokenizer;
         let ids = test.prompts.iter().map(|prompt| tokenizer.encode(prompt)).collect::<Result<Vec<_>>>()?;
-        let embeddings = self.run_prompts(&ids.iter().map(Vec::as_slice).collect::<Vec<_>>())?;
+        let embeddings =
+            self.run_prompts(&ids.iter().map(Vec::as_slice).collect::<Vec<_>>(), Patience::Any, &Cancellation::new())?;
         let report = SelfTestReport {
             tokens: largest(&found, &stored.tokens),
             embeddings: largest(&embeddings, &stored.embeddings),

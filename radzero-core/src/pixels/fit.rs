@@ -3,7 +3,7 @@
 use ndarray::{Array3, ArrayView2, Axis};
 use radzero_format::manifest::{GeometryKind, Resample};
 use radzero_format::{Error, ErrorKind, Result};
-use radzero_score::{Geometry, pool};
+use radzero_score::Geometry;
 
 use super::resample::resample_lines;
 use crate::radiograph::{Levels, Radiograph};
@@ -19,7 +19,7 @@ pub fn to_model(radiograph: &Radiograph, kind: GeometryKind, size: usize, kernel
     }
     let geometry = Geometry::new(kind, size, radiograph.width(), radiograph.height())?;
     let (rows, columns) = (geometry.rows(), geometry.columns());
-    let fit = |plane: ArrayView2<'_, u8>| pool::run(|| resample_lines(plane, &rows, &columns));
+    let fit = |plane: ArrayView2<'_, u8>| resample_lines(plane, &rows, &columns);
     let mut pixels = Array3::zeros((3, size, size));
     match radiograph.levels() {
         Levels::Gray(plane) => {

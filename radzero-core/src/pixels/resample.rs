@@ -8,7 +8,7 @@
 //! That is Pillow up to version 12; RadZero was evaluated with 10.2. Version 13 filters columns first where the width grows
 //! and the height shrinks, which gives up to 16 other levels on such images.
 
-use ndarray::{Array2, ArrayView2, Axis, Zip};
+use ndarray::{Array2, ArrayView2, Axis};
 use radzero_score::{Fit, pool};
 
 /// Fractional bits of a coefficient: 32 less 8 for the sample and 2 for overshoot.
@@ -30,7 +30,7 @@ struct Taps {
 #[must_use]
 pub fn resample(plane: ArrayView2<'_, u8>, height: usize, width: usize) -> Array2<u8> {
     let (rows, columns) = (Fit::whole(plane.nrows(), height), Fit::whole(plane.ncols(), width));
-    pool::run(|| resample_lines(plane, &rows, &columns))
+    resample_lines(plane, &rows, &columns)
 }
 
 fn is_identity(line: &Fit, input: usize) -> bool {
@@ -95,15 +95,24 @@ fn to_level(sum: i32) -> u8 {
     (sum >> FRACTION).clamp(0, 255) as u8
 }
 
+/// How many weights a line takes.
+fn weights(taps: &[Taps]) -> usize {
+    taps.iter().map(|tap| tap.weights.len()).sum()
+}
+
 fn filter_rows(plane: ArrayView2<'_, u8>, taps: &[Taps]) -> Array2<u8> {
+    let at_once = pool::rows(weights(taps));
     let mut result = Array2::zeros((plane.nrows(), taps.len()));
-    Zip::from(plane.rows()).and(result.rows_mut()).par_for_each(|source, mut target| {
-        let Some(source) = source.to_slice() else { return };
-        for (level, Taps { start, weights }) in target.iter_mut().zip(taps) {
-            let samples = &source[*start..start + weights.len()];
-            *level = to_level(
-                samples.iter().zip(weights).fold(HALF, |sum, (&sample, &weight)| sum + i32::from(sample) * weight),
-            );
+    let bands = plane.axis_chunks_iter(Axis(0), at_once).zip(result.axis_chunks_iter_mut(Axis(0), at_once));
+    pool::each(bands, |(sources, mut targets)| {
+        for (source, mut target) in sources.rows().into_iter().zip(targets.rows_mut()) {
+            let Some(source) = source.to_slice() else { continue };
+            for (level, Taps { start, weights }) in target.iter_mut().zip(taps) {
+                let samples = &source[*start..start + weights.len()];
+                *level = to_level(
+                    samples.iter().zip(weights).fold(HALF, |sum, (&sample, &weight)| sum + i32::from(sample) * weight),
+                );
+            }
         }
     });
     result
@@ -111,16 +120,20 @@ fn filter_rows(plane: ArrayView2<'_, u8>, taps: &[Taps]) -> Array2<u8> {
 
 fn filter_columns(plane: ArrayView2<'_, u8>, taps: &[Taps]) -> Array2<u8> {
     let width = plane.ncols();
+    let at_once = pool::rows(width * weights(taps) / taps.len().max(1));
     let mut result = Array2::zeros((taps.len(), width));
-    Zip::from(result.axis_iter_mut(Axis(0))).and(taps).par_for_each(|mut target, Taps { start, weights }| {
+    pool::each(result.axis_chunks_iter_mut(Axis(0), at_once).zip(taps.chunks(at_once)), |(mut targets, taps)| {
         let mut sums = vec![HALF; width];
-        for (source, &weight) in plane.rows().into_iter().skip(*start).zip(weights) {
-            for (sum, &sample) in sums.iter_mut().zip(source) {
-                *sum += i32::from(sample) * weight;
+        for (mut target, Taps { start, weights }) in targets.rows_mut().into_iter().zip(taps) {
+            sums.fill(HALF);
+            for (source, &weight) in plane.rows().into_iter().skip(*start).zip(weights) {
+                for (sum, &sample) in sums.iter_mut().zip(source) {
+                    *sum += i32::from(sample) * weight;
+                }
             }
-        }
-        for (level, sum) in target.iter_mut().zip(sums) {
-            *level = to_level(sum);
+            for (level, &sum) in target.iter_mut().zip(&sums) {
+                *level = to_level(sum);
+            }
         }
     });
     result

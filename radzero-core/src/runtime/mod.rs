@@ -3,8 +3,8 @@
 //! The rest of the crate sees ndarray and the types of this folder only.
 
 mod buffers;
-mod cancellation;
 mod failure;
+mod gate;
 mod in_place;
 mod kernels;
 mod library;
@@ -12,7 +12,6 @@ mod placement;
 mod probe;
 mod process;
 mod providers;
-mod queue;
 mod session;
 mod suitability;
 mod threads;
@@ -25,13 +24,13 @@ use ort::environment::Environment;
 use radzero_format::{Error, ErrorKind, Result};
 use radzero_kernels::Kernels;
 
-pub use self::cancellation::Cancellation;
+pub(crate) use self::gate::Patience;
 pub use self::placement::Placement;
 pub use self::probe::DeviceReport;
 pub(crate) use self::process::Process;
-pub(crate) use self::queue::Patience;
 pub(crate) use self::session::{ImageSession, ImageTokens, SessionOptions, TextSession};
 pub(crate) use self::suitability::{check as check_device, check_memory_limit};
+pub use crate::cancellation::Cancellation;
 pub use radzero_format::record::Device;
 
 /// A loaded ONNX Runtime: the process's only one.

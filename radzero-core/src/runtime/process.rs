@@ -2,7 +2,7 @@
 
 use radzero_format::{Error, ErrorKind, Result};
 
-/// The process that opened a model. A forked child has its memory, but none of its threads: a call would wait for them forever.
+/// The process that opened a model or started a queue. A forked child has its memory, but none of its threads: a call would wait for them forever.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Process(u32);
 
@@ -21,8 +21,8 @@ impl Process {
         Err(Error::new(
             ErrorKind::Forked,
             format!(
-                "the model was opened by process {}, and this is its forked child {found}, which has none of its threads: open \
-                 models after the fork",
+                "opened by process {}, used in its forked child {found}, which has none of its threads: open models and start \
+                 queues after the fork",
                 self.0
             ),
         ))

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use ndarray::{Array2, Array3, ArrayView2, ArrayView3, ArrayViewMut3, ArrayViewMut4, Axis, Ix2, ShapeError};
 use ort::session::builder::SessionBuilder;
@@ -14,9 +14,11 @@ use radzero_format::record::EncoderRecord;
 use radzero_format::{Error, ErrorKind, Result};
 use radzero_kernels::Kernels;
 
+use crate::cancellation::Cancellation;
+
 use super::buffers::{Buffer, Buffers};
-use super::queue::{Patience, Queue};
-use super::{Cancellation, Device, Placement, Runtime, failure, in_place, kernels, placement, providers, threads};
+use super::gate::{Gate, Pass, Patience};
+use super::{Device, Placement, Runtime, failure, in_place, kernels, placement, providers, threads};
 
 /// A host's own change to the session options.
 pub(crate) type Configure = Arc<dyn Fn(SessionBuilder) -> ort::Result<SessionBuilder> + Send + Sync>;
@@ -45,14 +47,23 @@ pub(crate) struct SessionOptions {
 /// `ort` lets only one run at a time use a session. That is also what is fastest on a CPU, where one run uses all cores;
 /// several sessions side by side brought nothing.
 struct Shared {
-    session: Queue<Session>,
+    /// In front of the session: the lock itself would let callers overtake each other.
+    gate: Gate,
+    session: Mutex<Session>,
     placement: Arc<Placement>,
     record: EncoderRecord,
     graph: String,
 }
 
 impl Shared {
-    fn open(runtime: &Runtime, directory: &ModelDirectory, graph: &Graph, options: &SessionOptions) -> Result<Self> {
+    /// At most `limit` callers wait for it.
+    fn open(
+        runtime: &Runtime,
+        directory: &ModelDirectory,
+        graph: &Graph,
+        options: &SessionOptions,
+        limit: Option<usize>,
+    ) -> Result<Self> {
         let path = directory.file(&graph.file);
         threads::check(options.threads)?;
         let mut builder = configured(runtime, options).map_err(|error| {
@@ -82,8 +93,8 @@ impl Shared {
         placement.require(options.device, &graph.file)?;
         let kernels = options.kernels.filter(|_| placement.has_own_operators()).map(Kernels::name);
         let record = EncoderRecord::new(options.device, placement.nodes(), kernels, runtime.version());
-        let session = Queue::new(session, options.max_waiting);
-        Ok(Self { session, placement, record, graph: graph.file.clone() })
+        let (gate, session) = (Gate::new(1, limit), Mutex::new(session));
+        Ok(Self { gate, session, placement, record, graph: graph.file.clone() })
     }
 
     /// Holds the session for a run that `cancellation` can end.
@@ -94,11 +105,20 @@ impl Shared {
         run: impl FnOnce(&mut Session, &RunOptions) -> ort::Result<T>,
     ) -> Result<T> {
         let options = RunOptions::new().map_err(|error| self.failed(error))?;
-        let mut session = self.session.wait(patience, cancellation)?;
-        cancellation.during(options, |options| run(&mut session, options)).map_err(|error| match cancellation.check() {
+        let _turn = self.gate.enter(patience, cancellation)?;
+        let options = Arc::new(options);
+        let ended = options.clone();
+        // Fails only where ONNX Runtime lacks the call; that it ended is then seen after the run.
+        let _listening = cancellation.listen(move || drop(ended.terminate()))?;
+        run(&mut self.session(), &options).map_err(|error| match cancellation.check() {
             Err(cancelled) => cancelled,
             Ok(()) => self.failed(error),
         })
+    }
+
+    fn session(&self) -> MutexGuard<'_, Session> {
+        // A panic of an earlier caller left nothing half done.
+        self.session.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn failed(&self, error: ort::Error) -> Error {
@@ -191,9 +211,15 @@ fn found(tensors: &[Described]) -> String {
     names.join(", ")
 }
 
+/// Callers that may have made an image's pixels at a time, where the image graph runs on the CPU: the one that is served, and the
+/// next.
+const CALLERS: usize = 2;
+
 /// The image graph.
 pub(crate) struct ImageSession {
     shared: Shared,
+    /// What callers pass before they make the pixels of their images.
+    callers: Gate,
     pixels: Arc<Buffers<u8>>,
     tokens: Arc<Buffers<f32>>,
     /// Tokens of an image, and their width.
@@ -203,7 +229,7 @@ pub(crate) struct ImageSession {
 impl ImageSession {
     pub(crate) fn open(runtime: &Runtime, directory: &ModelDirectory, options: &SessionOptions) -> Result<Self> {
         let manifest = directory.manifest();
-        let shared = Shared::open(runtime, directory, &manifest.image_encoder, options)?;
+        let shared = Shared::open(runtime, directory, &manifest.image_encoder, options, None)?;
         let failed = |error| {
             failure::error(
                 ErrorKind::Provider,
@@ -211,22 +237,23 @@ impl ImageSession {
                 error,
             )
         };
-        // Nobody else has the session yet.
-        let session = shared.session.wait(Patience::Any, &Cancellation::new())?;
+        let session = shared.session();
         let pixels = Buffers::of(&session, options.device).map_err(failed)?;
         let tokens = Buffers::of(&session, options.device).map_err(failed)?;
         drop(session);
         let shape = (manifest.dimensions.tokens(), manifest.dimensions.hidden);
-        Ok(Self { shared, pixels, tokens, shape })
+        // A GPU may be faster than one core makes pixels.
+        let width = if options.device.is_gpu() { options.threads.get() } else { CALLERS };
+        Ok(Self { shared, callers: Gate::new(width, options.max_waiting), pixels, tokens, shape })
+    }
+
+    /// Waits until the caller may make its pixels. Thousands may wait, and hold nothing meanwhile.
+    pub(crate) fn admit(&self, cancellation: &Cancellation) -> Result<Pass<'_>> {
+        self.callers.enter(Patience::Bounded, cancellation)
     }
 
     /// Pixels \[3, S, S\] of a batch to the tokens of each. The session is free for others when they are read.
-    pub(crate) fn run(
-        &self,
-        pixels: &[Array3<u8>],
-        patience: Patience,
-        cancellation: &Cancellation,
-    ) -> Result<ImageTokens> {
+    pub(crate) fn run(&self, pixels: &[Array3<u8>], cancellation: &Cancellation) -> Result<ImageTokens> {
         let sizes = |message| Err(Error::new(ErrorKind::Argument, message));
         let Some((channels, height, width)) = pixels.first().map(Array3::dim) else {
             return sizes("pixels of one image or more expected, none found".to_owned());
@@ -237,7 +264,7 @@ impl ImageSession {
         let input = (pixels.len(), channels, height, width);
         let (tokens, hidden) = self.shape;
         let output = (pixels.len(), tokens, hidden);
-        let values = self.shared.during(patience, cancellation, |session, options| {
+        let values = self.shared.during(Patience::Any, cancellation, |session, options| {
             // Only now: callers that wait hold no page-locked memory.
             let mut stacked = self.pixels.take(pixels.len() * channels * height * width)?;
             let mut values = self.tokens.take(pixels.len() * tokens * hidden)?;
@@ -304,18 +331,23 @@ pub(crate) struct TextSession {
 impl TextSession {
     pub(crate) fn open(runtime: &Runtime, directory: &ModelDirectory, options: &SessionOptions) -> Result<Self> {
         let manifest = directory.manifest();
-        let shared = Shared::open(runtime, directory, &manifest.text_encoder, options)?;
+        let shared = Shared::open(runtime, directory, &manifest.text_encoder, options, options.max_waiting)?;
         Ok(Self { shared, width: manifest.dimensions.hidden })
     }
 
     /// Token ids and attention mask \[n, L\] to embeddings \[n, D\].
-    pub(crate) fn run(&self, ids: ArrayView2<'_, i64>, mask: ArrayView2<'_, i64>) -> Result<Array2<f32>> {
+    pub(crate) fn run(
+        &self,
+        ids: ArrayView2<'_, i64>,
+        mask: ArrayView2<'_, i64>,
+        patience: Patience,
+        cancellation: &Cancellation,
+    ) -> Result<Array2<f32>> {
         let expected = (ids.nrows(), self.width);
         let ids = TensorRef::from_array_view(ids).map_err(|error| invalid(&self.shared.graph, error))?;
         let mask = TensorRef::from_array_view(mask).map_err(|error| invalid(&self.shared.graph, error))?;
         let inputs = ort::inputs!["input_ids" => ids, "attention_mask" => mask];
-        // A prompt takes milliseconds: not worth ending early.
-        let found = self.shared.during(Patience::Bounded, &Cancellation::new(), |session, options| {
+        let found = self.shared.during(patience, cancellation, |session, options| {
             let outputs = session.run_with_options(inputs, options)?;
             Ok(outputs[0].try_extract_array::<f32>()?.to_owned())
         })?;
@@ -339,6 +371,12 @@ impl TextSession {
 
 fn invalid(graph: &str, error: ort::Error) -> Error {
     failure::error(ErrorKind::Inference, format!("{graph}: input cannot be handed over"), error)
+}
+
+impl fmt::Debug for ImageTokens {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ImageTokens").field("shape", &self.shape).finish_non_exhaustive()
+    }
 }
 
 impl fmt::Debug for ImageSession {

@@ -3,7 +3,7 @@
 //!
 //! An image is drawn as a whole, with all its classes, targets or pixels: they are not independent of each other.
 
-use rayon::prelude::*;
+use radzero_score::pool;
 use serde::{Deserialize, Serialize};
 
 use super::{Undefined, Value};
@@ -50,7 +50,7 @@ impl Bootstrap {
 
     /// `metric` of each resample of `images` images, given the [`weights`](Self::weights).
     pub fn replicate<T: Send>(&self, images: usize, metric: impl Fn(&[u32]) -> T + Sync) -> Vec<T> {
-        (0..self.resamples).into_par_iter().map(|resample| metric(&self.weights(resample, images))).collect()
+        pool::map(0..self.resamples, |resample| metric(&self.weights(resample, images)))
     }
 }
 

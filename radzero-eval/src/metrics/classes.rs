@@ -1,6 +1,6 @@
 //! Ranking metrics of several classes: per class, macro (mean of classes) and micro (all classes as one).
 
-use rayon::prelude::*;
+use radzero_score::pool;
 
 use super::ranking::Ranking;
 use super::{Undefined, Value, mean_of_defined};
@@ -23,10 +23,7 @@ impl ClassRankings {
             let (score, label) = at(image, class);
             (score, label, image as u32)
         };
-        let ranked = (0..classes)
-            .into_par_iter()
-            .map(|class| Ranking::with_units((0..images).map(|image| sample(image, class))))
-            .collect();
+        let ranked = pool::map(0..classes, |class| Ranking::with_units((0..images).map(|image| sample(image, class))));
         let all = (0..images).flat_map(|image| (0..classes).map(move |class| (image, class)));
         let all = Ranking::with_units(all.map(|(image, class)| sample(image, class)));
         Self { classes: ranked, all }

@@ -93,7 +93,7 @@ pub(super) fn facts(evaluation: &Evaluation) -> Vec<(&'static str, String)> {
         facts.push((
             "rate",
             format!(
-                "{:.2} images a second over {} images, {:.1} % of the time in the model",
+                "{:.2} images a second over {} images, {:.1} % of the time in the image encoder",
                 timing.images as f64 / timing.total_seconds,
                 timing.images,
                 100.0 * timing.model_seconds / timing.total_seconds

@@ -52,7 +52,7 @@ pub struct ClassScore {
 pub struct Timing {
     /// Images done in this part.
     pub images: usize,
-    /// Seconds in the model.
+    /// Seconds in the image encoder.
     pub model_seconds: f64,
     /// Seconds in all.
     pub total_seconds: f64,

@@ -5,13 +5,16 @@ use std::fs;
 use std::io;
 use std::path::Path;
 
-use rayon::prelude::*;
+use radzero_score::pool;
 use sha2::{Digest as _, Sha256};
 
 use super::journal::Journal;
 use crate::datasets::{Dataset, hex};
 use crate::error::{Error, Result};
 use crate::tasks::Task;
+
+/// Images whose files are read before it is looked whether one has changed.
+const AT_ONCE: usize = 64;
 
 pub(super) fn sha256(bytes: &[u8]) -> String {
     hex(&Sha256::digest(bytes))
@@ -38,7 +41,8 @@ pub(super) fn unchanged<T: Task>(dataset: &Dataset<T::Truth>, journal: &Journal)
             Some(format!("SHA-256 of {}: {recorded}, here {found}", path.display()))
         })
     };
-    match (0..dataset.samples.len()).into_par_iter().find_map_first(changed) {
+    let samples: Vec<usize> = (0..dataset.samples.len()).collect();
+    match samples.chunks(AT_ONCE).flat_map(|samples| pool::map(samples, |&sample| changed(sample))).flatten().next() {
         Some(difference) => Err(Error::OtherRun { path: journal.path().to_owned(), difference }),
         None => Ok(()),
     }

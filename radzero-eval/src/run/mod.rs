@@ -1,23 +1,22 @@
 //! The loop over a data set's images: read, compare, observe, journal.
 //!
-//! Sentences are encoded once. Images are taken one by one, the next ones read meanwhile (`ahead`), and what is kept of each
-//! is a line of the [`journal`]: memory does not grow with their number, and an interrupted run goes on where it stopped, if
-//! the files are still those of the journal (`content`). An image that cannot be read or does not fit its ground truth is
-//! reported and skipped; it is tried again the next time.
+//! Sentences are encoded once. Images are taken in their order, the next ones read and encoded meanwhile, in batches where the
+//! model does so ([`Model::encode_all`]), and what is kept of each is a line of the [`journal`]: memory does not grow with
+//! their number, and an interrupted run goes on where it stopped, if the files are still those of the journal (`content`). An
+//! image that cannot be read or does not fit its ground truth is reported and skipped; it is tried again the next time.
 
-mod ahead;
 mod content;
 pub mod journal;
 pub mod model;
+mod reading;
 pub mod record;
 
 use std::time::{Duration, Instant};
 
-use radzero_core::chain;
+use radzero_core::{ErrorKind, chain};
 
-use self::ahead::{Read, ahead};
 use self::journal::Journal;
-use self::model::{Model, Similarity};
+use self::model::{Encoded, Model, Similarity};
 use crate::datasets::Dataset;
 use crate::error::{Error, Result};
 use crate::metrics::Undefined;
@@ -36,9 +35,9 @@ pub trait Watch {
 pub struct Progress {
     /// Images done in this run.
     pub done: usize,
-    /// Time in the model: encoding and comparing.
+    /// Time in the image encoder.
     pub model: Duration,
-    /// Time in everything: reading, the model, maps, counting, the journal.
+    /// Time in everything, of which reading and encoding go on beside comparing, maps, counting and the journal.
     pub total: Duration,
 }
 
@@ -83,23 +82,33 @@ pub fn run<T: Task, M: Model>(
     let mut task = T::default();
     let prompts = model.prompts(&dataset.prompts)?;
     let start = Instant::now();
-    ahead::<T, _>(dataset, &left, |index, read| {
+    let requests = left.iter().map(|&index| {
+        let (reading, request) = reading::request::<T>(dataset, &dataset.samples[index]);
+        ((index, reading), request)
+    });
+    for ((index, reading), encoded) in model.encode_all(requests)? {
         let sample = &dataset.samples[index];
-        let mut model_time = Duration::ZERO;
-        let observed = read.and_then(|Read { radiograph, files }| {
+        let mut observe = |Encoded { radiograph, image, time }: Encoded<M::Image>, files| {
             let asked = T::prompts(&sample.truth, prompts.len());
             let asked: Vec<M::Prompt> = asked.iter().map(|&index| prompts[index].clone()).collect();
-            let start = Instant::now();
-            let found = model.compare(&radiograph, &asked)?;
-            model_time = start.elapsed();
+            let found = model.compare(&image, &asked)?;
             check(&found, asked.len())?;
-            Ok((task.observe(&sample.truth, &radiograph, &found)?, files))
-        });
+            Ok((task.observe(&sample.truth, &radiograph, &found)?, files, time))
+        };
+        let observed = match (encoded, reading.learned()) {
+            (_, Some(Err(error))) => Err(error),
+            (Ok(encoded), Some(Ok(files))) => observe(encoded, files),
+            (Err(error), _) => Err(error.into()),
+            (Ok(_), None) => Err(Error::Library(radzero_core::Error::new(
+                ErrorKind::Inference,
+                "the model gave an image that it has not read",
+            ))),
+        };
         match observed {
-            Ok((row, files)) => {
+            Ok((row, files, time)) => {
                 journal.write(index, &sample.id, files, &row)?;
                 outcome.progress.done += 1;
-                outcome.progress.model += model_time;
+                outcome.progress.model += time;
                 outcome.progress.total = start.elapsed();
                 watch.done(&outcome.progress);
             }
@@ -108,8 +117,7 @@ pub fn run<T: Task, M: Model>(
                 outcome.failed.push(FailedImage { image: sample.id.clone(), error: chain(&error) });
             }
         }
-        Ok(())
-    })?;
+    }
     Ok(outcome)
 }
 

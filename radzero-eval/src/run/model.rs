@@ -1,7 +1,12 @@
 //! What is evaluated, as the loop sees it: so that everything but the model itself is tested without weights.
 
+use std::time::Duration;
+
 use ndarray::Array2;
-use radzero_core::{Comparison, EncodedPrompt, Error, ErrorKind, Peak, RadZero, Radiograph};
+use radzero_core::{
+    Answer, Cancellation, Comparison, EncodedImage, EncodedPrompt, Encoder, EncoderQueue, Error, ErrorKind, Peak,
+    Radiograph, Request,
+};
 
 use super::record::Evaluated;
 
@@ -9,6 +14,8 @@ use super::record::Evaluated;
 pub trait Model {
     /// An encoded sentence, cheap to clone.
     type Prompt: Clone;
+    /// An encoded image.
+    type Image;
     /// A comparison of the image with one sentence.
     type Found: Similarity;
 
@@ -18,17 +25,38 @@ pub trait Model {
     /// Those of the model.
     fn prompts(&self, texts: &[String]) -> radzero_core::Result<Vec<Self::Prompt>>;
 
+    /// Reads and encodes images, in the order of `requests`, each with the tag that came with it. A model may take more requests
+    /// than it has given images for: to read ahead, and to fill its batches.
+    ///
+    /// # Errors
+    /// Those of the model.
+    fn encode_all<T>(
+        &self,
+        requests: impl Iterator<Item = (T, Request)>,
+    ) -> radzero_core::Result<impl Iterator<Item = (T, radzero_core::Result<Encoded<Self::Image>>)>>;
+
     /// Compares an image with sentences, in their order.
     ///
     /// # Errors
     /// Those of the model.
-    fn compare(&self, radiograph: &Radiograph, prompts: &[Self::Prompt]) -> radzero_core::Result<Vec<Self::Found>>;
+    fn compare(&self, image: &Self::Image, prompts: &[Self::Prompt]) -> radzero_core::Result<Vec<Self::Found>>;
 
     /// What is evaluated, for the record.
     ///
     /// # Errors
     /// Those of the model.
     fn record(&self) -> radzero_core::Result<Evaluated>;
+}
+
+/// An image that was read and encoded.
+#[derive(Debug, Clone)]
+pub struct Encoded<I> {
+    /// What was read.
+    pub radiograph: Radiograph,
+    /// Its encoding.
+    pub image: I,
+    /// Time in the encoder; of a batch, an image's share.
+    pub time: Duration,
 }
 
 /// How similar an image and a sentence are.
@@ -47,26 +75,48 @@ pub trait Similarity {
     }
 }
 
-impl Model for RadZero {
+impl Model for EncoderQueue {
     type Prompt = EncodedPrompt;
+    type Image = EncodedImage;
     type Found = Comparison;
 
     fn prompts(&self, texts: &[String]) -> radzero_core::Result<Vec<EncodedPrompt>> {
-        self.encode_prompts(texts)
+        self.encoder().encode_prompts(texts)
     }
 
-    fn compare(&self, radiograph: &Radiograph, prompts: &[EncodedPrompt]) -> radzero_core::Result<Vec<Comparison>> {
-        Self::compare(self, &self.encode_image(radiograph)?, prompts)
+    fn encode_all<T>(
+        &self,
+        requests: impl Iterator<Item = (T, Request)>,
+    ) -> radzero_core::Result<impl Iterator<Item = (T, radzero_core::Result<Encoded<EncodedImage>>)>> {
+        answers(self, requests)
+    }
+
+    fn compare(&self, image: &EncodedImage, prompts: &[EncodedPrompt]) -> radzero_core::Result<Vec<Comparison>> {
+        self.encoder().compare(image, prompts)
     }
 
     fn record(&self) -> radzero_core::Result<Evaluated> {
         let missing = || Error::new(ErrorKind::EncoderNotOpen, "an evaluation needs both encoders of a model");
+        let model = self.encoder();
         Ok(Evaluated {
-            model: Self::record(self).clone(),
-            image_encoder: self.image_encoder().ok_or_else(missing)?.clone(),
-            text_encoder: self.text_encoder().ok_or_else(missing)?.clone(),
+            model: model.record().clone(),
+            image_encoder: model.image_encoder().ok_or_else(missing)?.clone(),
+            text_encoder: model.text_encoder().ok_or_else(missing)?.clone(),
         })
     }
+}
+
+/// [`Model::encode_all`] by a queue, whatever it runs.
+///
+/// # Errors
+/// As [`EncoderQueue::encode_all`].
+pub fn answers<T, E: Encoder>(
+    queue: &EncoderQueue<E>,
+    requests: impl Iterator<Item = (T, Request)>,
+) -> radzero_core::Result<impl Iterator<Item = (T, radzero_core::Result<Encoded<EncodedImage>>)>> {
+    let encoded = |Answer { radiograph, encoded: image, run: time, .. }| Encoded { radiograph, image, time };
+    let answers = queue.encode_all(requests, &Cancellation::new())?;
+    Ok(answers.map(move |(tag, answer)| (tag, answer.map(encoded))))
 }
 
 impl Similarity for Comparison {

@@ -8,7 +8,6 @@
 use std::ops::Range;
 
 use ndarray::{Array2, ArrayView2, Axis, s};
-use rayon::prelude::*;
 
 use super::axis::{Edge, Run, Span};
 use super::crossing::{Crossings, Limits, ROWS};
@@ -17,6 +16,7 @@ use super::sigmoid::blended_row;
 use super::threshold::{SIGMOID_MARGIN, Threshold};
 use super::wide::{Piece, Wide, stretch};
 use super::{Peak, sigmoid};
+use crate::pool;
 
 /// Relative error that rounding can add to an upsampled score: eight operations of half a unit each, doubled.
 const SCORE_MARGIN: f32 = 8.0 * f32::EPSILON;
@@ -132,25 +132,21 @@ impl<'a> Outline<'a> {
         let limits = self.limits(&threshold);
         let runs = self.rows.runs.iter().filter(|run| self.reach(run, limits));
         let bands: Vec<_> = runs.flat_map(|run| run.pieces(ROWS)).collect();
-        let of_band = |rows: Range<usize>| {
-            let crossings = self.crossings(&wide, &rows, limits);
+        let of_band = |rows: &Range<usize>| {
+            let crossings = self.crossings(&wide, rows, limits);
             let mut area = crossings.area();
-            self.each_open(&crossings, &wide, &rows, &threshold, |_, above| area += usize::from(above));
+            self.each_open(&crossings, &wide, rows, &threshold, |_, above| area += usize::from(above));
             area
         };
-        bands.into_par_iter().map(of_band).sum()
+        let areas = pool::map(bands.chunks(self.bands_at_once()), |bands| bands.iter().map(of_band).sum::<usize>());
+        areas.into_iter().sum()
     }
 
     /// Where the map is above `threshold`, \[height, width\].
     pub(crate) fn mask(&self, threshold: f32) -> Array2<bool> {
-        // All of it among the pool's threads: to enter the pool twice would take as long as what is done there first.
-        rayon::scope(|_| self.mask_in_pool(&Threshold::new(threshold)))
-    }
-
-    fn mask_in_pool(&self, threshold: &Threshold) -> Array2<bool> {
-        let limits = self.limits(threshold);
-        let shape = (self.rows.span.length, self.columns.span.length);
-        let (mut mask, wide) = rayon::join(|| Array2::from_elem(shape, false), || self.wide());
+        let (threshold, wide) = (Threshold::new(threshold), self.wide());
+        let limits = self.limits(&threshold);
+        let mut mask = Array2::from_elem((self.rows.span.length, self.columns.span.length), false);
         let mut rest = mask.slice_mut(s![self.rows.span.seen(), self.columns.span.seen()]);
         let mut bands = Vec::new();
         for run in &self.rows.runs {
@@ -162,12 +158,19 @@ impl<'a> Outline<'a> {
                 }
             }
         }
-        bands.into_par_iter().for_each(|(rows, mut band)| {
-            let crossings = self.crossings(&wide, &rows, limits);
-            crossings.fill(band.view_mut());
-            self.each_open(&crossings, &wide, &rows, threshold, |pixel, above| band[pixel] = above);
+        pool::each(bands.chunks_mut(self.bands_at_once()), |bands| {
+            for (rows, band) in bands {
+                let crossings = self.crossings(&wide, rows, limits);
+                crossings.fill(band.view_mut());
+                self.each_open(&crossings, &wide, rows, &threshold, |pixel, above| band[pixel] = above);
+            }
         });
         mask
+    }
+
+    /// How many bands a thread takes at once. What a band costs are its columns, each about as much as a dozen pixels of a map.
+    fn bands_at_once(&self) -> usize {
+        pool::rows(12 * self.columns.weights.len())
     }
 
     fn limits(&self, threshold: &Threshold) -> Limits {

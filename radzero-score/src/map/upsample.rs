@@ -1,10 +1,11 @@
 //! The map at the original size: bilinear upsampling of the patch grid and the sigmoid, in one pass over the memory.
 
-use ndarray::{Array2, ArrayView2, Zip, s};
+use ndarray::{Array2, ArrayView2, Axis, s};
 
 use super::axis::{Edge, Span};
 use super::sigmoid::blended_row;
 use super::wide::Wide;
+use crate::pool;
 
 /// The sigmoid of `scores` (not empty), upsampled to the spans; 0 where the model saw nothing.
 pub(crate) fn upsample(scores: ArrayView2<'_, f32>, rows: &Span, columns: &Span) -> Array2<f32> {
@@ -24,10 +25,14 @@ fn drawn(scores: ArrayView2<'_, f32>, rows: &Edge, columns: &Edge) -> Array2<f32
     let wide = Wide::new(scores, rows, columns);
     let mut map = Array2::zeros((rows.span.length, columns.span.length));
     let mut seen = map.slice_mut(s![rows.span.seen(), columns.span.seen()]);
-    Zip::indexed(seen.rows_mut()).par_for_each(|y, mut target| {
-        // Rows of an array made here are contiguous.
-        if let Some(target) = target.as_slice_mut() {
-            blended_row(target, wide.piece(rows.span.start + y, &columns.span.seen()));
+    let at_once = pool::rows(seen.ncols());
+    let bands = rows.span.seen().step_by(at_once).zip(seen.axis_chunks_iter_mut(Axis(0), at_once));
+    pool::each(bands, |(start, mut band)| {
+        for (y, mut target) in (start..).zip(band.rows_mut()) {
+            // Rows of an array made here are contiguous.
+            if let Some(target) = target.as_slice_mut() {
+                blended_row(target, wide.piece(y, &columns.span.seen()));
+            }
         }
     });
     map

@@ -3,9 +3,10 @@
 use std::fs;
 use std::io::Write as _;
 use std::path::Path;
+use std::sync::Arc;
 
 use indicatif::ProgressBar;
-use radzero_core::{RadZero, chain};
+use radzero_core::{EncoderQueue, chain};
 use radzero_eval::datasets::Dataset;
 use radzero_eval::metrics::bootstrap::Bootstrap;
 use radzero_eval::report::result::Evaluation;
@@ -31,7 +32,7 @@ struct Bar(ProgressBar);
 impl Watch for Bar {
     fn done(&mut self, progress: &Progress) {
         let share = progress.model.as_secs_f64() / progress.total.as_secs_f64().max(f64::MIN_POSITIVE);
-        self.0.set_message(format!("{:.0} % of the time in the model", 100.0 * share));
+        self.0.set_message(format!("{:.0} % of the time in the image encoder", 100.0 * share));
         self.0.inc(1);
     }
 
@@ -50,9 +51,10 @@ pub(super) fn run<T: Task>(
     truth: impl Fn(&T::Truth, usize) -> Truth,
 ) -> Result<Outcome, Failure> {
     complain(NOTICE);
-    let model = job::open(model)?;
+    let queue = EncoderQueue::new(Arc::new(job::open(model)?))?;
+    let model = queue.encoder();
     fs::create_dir_all(out).map_err(|source| Failure::CreateDirectory { path: out.to_owned(), source })?;
-    let record = RunRecord::new::<T>(dataset, Model::record(&model)?);
+    let record = RunRecord::new::<T>(dataset, Model::record(&queue)?);
     let mut journal = Journal::open(&out.join("journal.jsonl"), &record)?;
     interrupt::install()?;
 
@@ -67,7 +69,7 @@ pub(super) fn run<T: Task>(
     ));
     let bar = progress((images - done) as u64, "{bar:32} {pos}/{len} images, {per_sec}, {eta} left; {msg}");
     let mut watch = Bar(bar);
-    let outcome = run::run::<T, RadZero>(dataset, &model, &mut journal, &mut watch);
+    let outcome = run::run::<T, EncoderQueue>(dataset, &queue, &mut journal, &mut watch);
     watch.0.finish_and_clear();
     let outcome = outcome?;
 
@@ -81,8 +83,8 @@ pub(super) fn run<T: Task>(
     write("result.md", &document)?;
     cases::empty_folder(out)?;
     let mut ended = if outcome.failed.is_empty() { Outcome::Done } else { Outcome::SomeFailed };
-    let best = cases::draw(&model, dataset, &score.best, "best", out, &truth, &mut ended);
-    let worst = cases::draw(&model, dataset, &score.worst, "worst", out, &truth, &mut ended);
+    let best = cases::draw(model, dataset, &score.best, "best", out, &truth, &mut ended);
+    let worst = cases::draw(model, dataset, &score.worst, "worst", out, &truth, &mut ended);
     write("report.html", &html::page(&evaluation, &score.curves, &best, &worst))?;
     print_last(&document)?;
     Ok(ended)

@@ -1,9 +1,9 @@
 //! Samples of a plane as they lie in the file, and the one pass over them that makes levels.
 
 use std::borrow::Cow;
+use std::sync::{Mutex, PoisonError};
 
 use radzero_score::pool;
-use rayon::prelude::*;
 
 /// Samples that a thread takes at once.
 const CHUNK: usize = 1 << 17;
@@ -51,30 +51,33 @@ impl Samples<'_> {
 }
 
 fn present<T: Sync>(samples: &[T], patterns: usize, index: impl Fn(&T) -> usize + Sync) -> Vec<bool> {
-    let chunk = |samples: &[T]| {
-        let mut present = vec![false; patterns];
+    // The tables that no thread writes to. A piece takes one that is there, so as many are made as there are threads.
+    let tables = Mutex::new(Vec::new());
+    let free = || tables.lock().unwrap_or_else(PoisonError::into_inner);
+    pool::each(samples.chunks(CHUNK), |samples| {
+        let table = free().pop();
+        let mut present = table.unwrap_or_else(|| vec![false; patterns]);
         for sample in samples {
             present[index(sample)] = true;
         }
-        present
-    };
+        free().push(present);
+    });
     let or = |mut one: Vec<bool>, other: Vec<bool>| {
         for (one, other) in one.iter_mut().zip(other) {
             *one |= other;
         }
         one
     };
-    pool::run(|| samples.par_chunks(CHUNK).map(chunk).reduce(|| vec![false; patterns], or))
+    let tables = tables.into_inner().unwrap_or_else(PoisonError::into_inner);
+    tables.into_iter().reduce(or).unwrap_or_else(|| vec![false; patterns])
 }
 
 fn map<T: Sync>(samples: &[T], table: &[u8], index: impl Fn(&T) -> usize + Sync) -> Vec<u8> {
     let mut levels = vec![0; samples.len()];
-    pool::run(|| {
-        levels.par_chunks_mut(CHUNK).zip(samples.par_chunks(CHUNK)).for_each(|(levels, samples)| {
-            for (level, sample) in levels.iter_mut().zip(samples) {
-                *level = table[index(sample)];
-            }
-        });
+    pool::each(levels.chunks_mut(CHUNK).zip(samples.chunks(CHUNK)), |(levels, samples)| {
+        for (level, sample) in levels.iter_mut().zip(samples) {
+            *level = table[index(sample)];
+        }
     });
     levels
 }
