@@ -300,22 +300,20 @@ impl Pipeline {
     pub(super) fn has_read(&self, job: &Arc<Job>, ready: Result<Ready, Outcome>) {
         let mut state = self.state();
         state.reading -= 1;
-        let left = match ready {
+        match ready {
             Ok(ready) if state.jobs.contains_key(&job.number) => {
                 state.ready.push_back(ready);
                 self.encode.notify_one();
-                None
             }
-            other => {
-                self.wake_worker(&state);
-                Some(other)
+            // The worker itself takes the room that there is again.
+            Ok(ended) => {
+                drop(state);
+                discard(ended);
             }
-        };
-        drop(state);
-        match left {
-            Some(Err(outcome)) => self.end(job, outcome),
-            // It ended meanwhile, or is ready.
-            ready => discard(ready),
+            Err(outcome) => {
+                drop(state);
+                self.end(job, outcome);
+            }
         }
     }
 
