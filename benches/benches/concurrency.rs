@@ -1,4 +1,4 @@
-//! How many images a second does one model take, from 1, 2 and 8 callers?
+//! How many images per second does a model process for 1, 2 and 8 callers?
 
 #![allow(clippy::unwrap_used, missing_docs)]
 
@@ -8,7 +8,7 @@ use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use radzero_benches::{ModelDirectory, PROMPTS, radiograph, sentences};
 use radzero_core::RadZero;
 
-/// Images of one measurement, shared out among the callers.
+/// Images per measurement, shared among the callers.
 const IMAGES: usize = 8;
 
 fn benches(criterion: &mut Criterion) {

@@ -1,4 +1,4 @@
-//! How long does the image encoder take, with each kind of kernels, and what is resampling beside it?
+//! How long do the image encoder, with either set of kernels, and resampling take?
 
 #![allow(clippy::unwrap_used, missing_docs)]
 

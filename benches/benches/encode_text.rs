@@ -1,4 +1,4 @@
-//! How long do prompts take, new and cached?
+//! How long do new and cached prompts take?
 
 #![allow(clippy::unwrap_used, missing_docs)]
 
@@ -15,7 +15,7 @@ fn benches(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("encode text");
     for count in [1, PROMPTS] {
         group.bench_function(format!("{count} new"), |bencher| {
-            // Sentences that the cache cannot know.
+            // Sentences that are not in the cache.
             let next = || {
                 turn += 1;
                 sentences(count, turn)

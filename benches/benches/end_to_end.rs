@@ -1,4 +1,4 @@
-//! How long does a file take to become points, with 14 prompts?
+//! How long does it take from a file to the points of 14 prompts?
 
 #![allow(clippy::unwrap_used, missing_docs)]
 

@@ -1,20 +1,20 @@
-//! What does evaluating 1,000 images add to the time of the model, and does memory grow with their number?
+//! What does an evaluation of 1,000 images add to the model's time, and does memory grow with the number of images?
 //!
 //! ```console
 //! $ cargo build --release -p radzero-cli
 //! $ cargo bench -p radzero-benches --bench evaluation [-- --full-size target/parity/model]
 //! ```
 //!
-//! Segmentation is the heaviest task: each map is made and counted at 1024 x 1024. In each round, turn and turn about:
+//! Segmentation is the heaviest task: each map is made and counted at 1024 x 1024. Each round measures, in alternating order:
 //!
-//! - the model's own work: opened, the sentence encoded, and every image, read before, encoded and compared
-//! - `radzero eval segmentation` from its start to its end: also reading, masks, maps, counts, journal, scores with 1,000
-//!   resamples, report, pictures of the best and worst cases
+//! - the model alone: opening it, encoding the sentence, and encoding and comparing every image, without reading files
+//! - `radzero eval segmentation` from start to end, which also reads files and makes masks, maps, counts, the journal, scores with
+//!   1,000 bootstrap resamples, the report, and images of the best and worst cases
 //!
-//! The difference is what the evaluation adds. The demo model is far smaller than a real one, so the same difference is also
-//! held against the time that an image takes in a full-size model (`cargo xtask parity` makes one), measured in the same
-//! rounds. Memory is read once more in a run whose allocator gives back what is freed. The exit status is 1 if the share of the
-//! full-size model, where there is one, is above 5 %, or if memory in use grows from image 200 to 1,000.
+//! The difference is what the evaluation adds. The demo model is far smaller than a real one, so the difference is also compared
+//! with the time per image of a full-size model (made by `cargo xtask parity`), measured in the same rounds. Memory is measured
+//! again in a run whose allocator returns freed memory to the system. The exit status is 1 if the difference is above 5 % of the
+//! full-size model's time, where there is one, or if memory in use grows from image 200 to 1,000.
 
 #![allow(clippy::unwrap_used, missing_docs)]
 
@@ -28,26 +28,26 @@ use radzero_benches::{radiograph, skip};
 use radzero_core::{RadZero, Radiograph};
 
 const IMAGES: usize = 1000;
-/// Different files; each is read many times.
+/// The number of different files; each is read many times.
 const FILES: usize = 20;
 const SIDE: usize = 1024;
 const ROUNDS: usize = 3;
-/// Images of the full-size model in each round.
+/// Images per round for the full-size model.
 const FULL_SIZE: usize = 3;
 const SENTENCE: &str = "There is pneumonia";
-/// Most that may be added to a full-size model.
+/// The largest share of a full-size model's time that may be added.
 const SHARE: f64 = 0.05;
-/// Growth of the peak that is taken for chance: whether a reading falls on the moment when an image is largest.
+/// Growth of the peak that may be chance, as a sample may or may not hit the moment when an image takes most memory.
 const GROWTH: f64 = 0.05;
-/// Makes glibc give every large buffer back when it is freed. By default it keeps some, in pieces that no other size fits, and
-/// more of them until about 2,000 images are done: resident memory is then not what is in use.
+/// Makes glibc return every large buffer to the system when it is freed. By default it keeps fragments, and more of them until
+/// about 2,000 images are done, so resident memory would exceed the memory in use.
 const GIVE_BACK: (&str, &str) = ("MALLOC_MMAP_THRESHOLD_", "131072");
 
-/// A CSV file with its images below `folder`.
+/// Writes a CSV file and its images to `folder`.
 fn data(folder: &Path) -> PathBuf {
     let mut lines = "image,label,left,top,right,bottom,prompt\n".to_owned();
     for file in 0..FILES {
-        // Different in size by a little, as files of a data set are.
+        // The sizes differ a little, as in a real data set.
         let drawn = radiograph(SIDE, SIDE - file).unwrap();
         let levels = drawn.levels().interleaved().into_iter().step_by(3).collect();
         let image = image::GrayImage::from_raw(drawn.width() as u32, drawn.height() as u32, levels).unwrap();
@@ -67,8 +67,8 @@ fn data(folder: &Path) -> PathBuf {
     file
 }
 
-/// The model's own work.
-fn alone(directory: &Path, radiographs: &[Radiograph]) -> Duration {
+/// The time of the model alone.
+fn model_alone(directory: &Path, radiographs: &[Radiograph]) -> Duration {
     let start = Instant::now();
     let model = RadZero::open(directory).unwrap();
     let prompts = model.encode_prompts(&[SENTENCE]).unwrap();
@@ -79,12 +79,12 @@ fn alone(directory: &Path, radiographs: &[Radiograph]) -> Duration {
     start.elapsed()
 }
 
-/// How an evaluation went.
+/// The time and memory of an evaluation.
 struct Evaluation {
     whole: Duration,
-    /// Of the whole, the loop over the images.
+    /// Seconds of the loop over the images.
     images: f64,
-    /// Greatest resident memory in MiB while each hundred of images was done, and after the last image.
+    /// Peak resident memory in MiB during each hundred images, and after the last image.
     memory: Vec<f64>,
 }
 
@@ -111,7 +111,7 @@ fn evaluation(program: &Path, directory: &Path, data: &Path, variable: Option<(&
             journal.read_to_end(&mut more).unwrap();
             lines += more.iter().filter(|&&byte| byte == b'\n').count();
         }
-        // The first line is the record of the run.
+        // The first line describes the run.
         let hundred = &mut memory[lines.saturating_sub(1) / 100];
         *hundred = hundred.max(resident(child.id()).unwrap_or_default());
     };
@@ -122,20 +122,20 @@ fn evaluation(program: &Path, directory: &Path, data: &Path, variable: Option<(&
     Evaluation { whole, images: seconds.unwrap().trim().parse().unwrap(), memory }
 }
 
-/// Resident memory of a process in MiB, where the system tells.
+/// Resident memory of a process in MiB, where the system reports it.
 fn resident(process: u32) -> Option<f64> {
     let status = fs::read_to_string(format!("/proc/{process}/status")).ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
     Some(line.split_whitespace().next()?.parse::<f64>().ok()? / 1024.0)
 }
 
-/// The program that `cargo build --release` leaves two folders above the benches.
+/// The program, which `cargo build --release` puts two folders above the benches.
 fn program() -> PathBuf {
     let bench = std::env::current_exe().unwrap();
     bench.ancestors().nth(2).unwrap().join("radzero").with_extension(std::env::consts::EXE_EXTENSION)
 }
 
-/// Memory while images 101 to 200, 501 to 600 and 901 to 1,000 are done, and after them.
+/// Memory during images 101 to 200, 501 to 600 and 901 to 1,000, and after the last one.
 fn listed(memory: &[f64]) -> String {
     [1, 5, 9, 10].map(|hundred| format!("{:.0}", memory[hundred])).join(", ")
 }
@@ -150,10 +150,10 @@ fn main() -> ExitCode {
     let full_size = arguments.iter().position(|argument| argument == "--full-size");
     if !program().exists() {
         skip("evaluation", &program(), "cargo build --release -p radzero-cli");
-        // Who names a model wants to know whether the bound is met.
+        // With --full-size, the caller wants to know whether the bound is met.
         return if full_size.is_some() { ExitCode::FAILURE } else { ExitCode::SUCCESS };
     }
-    // Cargo runs a bench in its package's folder; the path is meant from the repository's.
+    // Cargo runs a bench in its package's folder, but the path is relative to the repository.
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     let full_size = full_size.and_then(|at| arguments.get(at + 1)).map(|path| RadZero::open(root.join(path)).unwrap());
 
@@ -169,11 +169,11 @@ fn main() -> ExitCode {
     println!("round |  model | evaluation | of it the loop | added | resident MiB up to image 200, 600, 1000, after");
     for round in 1..=ROUNDS {
         let (model, run) = if round % 2 == 1 {
-            let model = alone(&exported.path(), &radiographs);
+            let model = model_alone(&exported.path(), &radiographs);
             (model, evaluation(&program(), &exported.path(), &data, None))
         } else {
             let run = evaluation(&program(), &exported.path(), &data, None);
-            (alone(&exported.path(), &radiographs), run)
+            (model_alone(&exported.path(), &radiographs), run)
         };
         if let Some(large_model) = &full_size {
             let prompts = large_model.encode_prompts(&[SENTENCE]).unwrap();
@@ -203,7 +203,7 @@ fn main() -> ExitCode {
     let added = median(added);
     println!("medians: model {:.2}, evaluation {:.2}, loop {:.2}", median(models), median(wholes), median(loops));
     println!("added: {added:.2} ms an image, {:.1} % of the demo model's time", 100.0 * median(shares));
-    // The demo model is done with an image before a file is decoded: a bound on its share would say nothing.
+    // The demo model encodes an image faster than a file is decoded, so a bound on its share would say nothing.
     let mut kept = true;
     if large.is_empty() {
         println!(

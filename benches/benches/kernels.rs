@@ -1,11 +1,11 @@
-//! How fast are the kernels at full size, on one thread? Elements are operations: Gelem/s reads as GFLOP/s.
+//! How fast are the kernels at full size, on one thread? An element is an operation, so read Gelem/s as GFLOP/s.
 
 #![allow(clippy::unwrap_used, missing_docs)]
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use ndarray::Array1;
 use radzero_benches::{GRID, HIDDEN, values};
-use radzero_kernels::{Attention, BytePanels, End, Kernels, Linear, LinearInt8, Panels, Serial};
+use radzero_kernels::{Attention, BytePanels, Epilogue, Kernels, Linear, LinearInt8, Panels, Serial};
 
 const TOKENS: usize = 1 + GRID * GRID;
 
@@ -20,7 +20,8 @@ fn benches(criterion: &mut Criterion) {
         group.throughput(Throughput::Elements(2 * (TOKENS * inputs * outputs) as u64));
         for kernels in Kernels::all() {
             group.bench_function(kernels.name(), |bencher| {
-                bencher.iter(|| kernels.linear(&Serial, &layer, x.as_slice().unwrap(), End::None, &mut y).unwrap());
+                bencher
+                    .iter(|| kernels.linear(&Serial, &layer, x.as_slice().unwrap(), Epilogue::None, &mut y).unwrap());
             });
         }
         let levels = values((outputs, inputs)).unwrap().mapv(|value: f32| (value * 127.0) as i8);
@@ -35,8 +36,9 @@ fn benches(criterion: &mut Criterion) {
         };
         for kernels in Kernels::all().into_iter().filter(|kernels| kernels.multiplies_integers()) {
             group.bench_function(format!("{} int8", kernels.name()), |bencher| {
-                bencher
-                    .iter(|| kernels.linear_int8(&Serial, &layer, x.as_slice().unwrap(), End::None, &mut y).unwrap());
+                bencher.iter(|| {
+                    kernels.linear_int8(&Serial, &layer, x.as_slice().unwrap(), Epilogue::None, &mut y).unwrap()
+                });
             });
         }
     }
@@ -46,7 +48,7 @@ fn benches(criterion: &mut Criterion) {
     let qkv = [q.as_slice().unwrap(); 3];
     let mut y = vec![0.0; TOKENS * HIDDEN];
     let mut group = criterion.benchmark_group(format!("attention {TOKENS} x {} x {}", shape.heads, shape.width));
-    // Two products, of two operations each; the softmax is not counted.
+    // Two products of two operations each; the softmax is not counted.
     group.throughput(Throughput::Elements(4 * (TOKENS * TOKENS * HIDDEN) as u64));
     for kernels in Kernels::all() {
         group.bench_function(kernels.name(), |bencher| {

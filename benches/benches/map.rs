@@ -1,4 +1,4 @@
-//! How long do map, peak, mask and area take at original size: of a map, and without one?
+//! How long do map, peak, mask and area take at original size, from a map and without one?
 
 #![allow(clippy::unwrap_used, missing_docs)]
 

@@ -1,4 +1,4 @@
-//! How long does a model take to open, with each kind of kernels?
+//! How long does opening a model take, with either set of kernels?
 
 #![allow(clippy::unwrap_used, missing_docs)]
 

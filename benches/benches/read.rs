@@ -1,4 +1,5 @@
-//! How long does a file take to become the model's pixels? Files of `peers/files.py`; `peers/read.py` compares with others.
+//! How long does it take from a file to the model's pixels? `peers/files.py` makes the files, `peers/read.py` compares with
+//! others.
 
 #![allow(clippy::unwrap_used, missing_docs)]
 
@@ -16,7 +17,7 @@ fn benches(criterion: &mut Criterion) {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().join("target/bench-read");
     let paths = NAMES.map(|name| folder.join(name));
     if let Some(missing) = paths.iter().find(|path| !path.exists()) {
-        // Needs Python packages and DCMTK, which the folder's README lists.
+        // Making them needs Python packages and DCMTK, see benches/peers/README.md.
         return skip("read", missing, "python benches/peers/files.py target/bench-read (see benches/peers/README.md)");
     }
     let mut group = criterion.benchmark_group("read 3000 x 2500, resize to 518 x 518");

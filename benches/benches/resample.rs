@@ -1,4 +1,4 @@
-//! How long does a radiograph take to become the model's pixels?
+//! How long does resampling a radiograph to the model's pixels take?
 
 #![allow(clippy::unwrap_used, missing_docs)]
 

@@ -1,4 +1,4 @@
-//! How long does a sentence take to become token ids?
+//! How long does tokenizing a sentence take?
 
 #![allow(clippy::unwrap_used, missing_docs)]
 

@@ -1,4 +1,4 @@
-"""How far the devices and precisions move tokens, probabilities and maps of a full-size radiograph from PyTorch in fp32."""
+"""Errors of tokens, probabilities and maps of a full-size radiograph against PyTorch in fp32, by device and precision."""
 
 import shutil
 
@@ -8,7 +8,7 @@ from contestants import Ours
 from encoder import fp16, fp32, load
 from PIL import Image
 from precision import PROMPTS
-from work import EXPORTS
+from workspace import EXPORTS
 
 
 def correctness(run):
@@ -28,7 +28,7 @@ def one(run, checkpoint, levels, radiograph):
     results, keys = run.results, ("correctness", checkpoint)
     model = load(run.checkpoint(checkpoint))
     pixels = model.pixels(levels)
-    # Before the encoder moves: the shared norm goes with it.
+    # Before the encoder moves to the device, taking the shared norm with it.
     _, _, embeddings = model.text_embeddings(PROMPTS)
 
     def answer(tokens):
@@ -63,7 +63,7 @@ def one(run, checkpoint, levels, radiograph):
 
 
 def found(run, checkpoint, export, radiograph, exact):
-    """Errors of an export's own answer, from the file on."""
+    """Errors of an export's answer, computed from the file."""
     folder = run.work / f"answer-{checkpoint}-{export.replace(' ', '-')}"
     folder.mkdir()
     (folder / "prompts").write_text("\n".join(PROMPTS))
@@ -78,7 +78,7 @@ def found(run, checkpoint, export, radiograph, exact):
 
 
 def errors(found, exact):
-    """Numbers that are not finite are no result."""
+    """Errors against the exact values; values that are not finite are a failure."""
     (tokens, probabilities, maps), (exact_tokens, exact_probabilities, exact_maps) = found, exact
     if not all(bool(value.isfinite().all()) for value in found):
         raise ValueError("values that are not finite")

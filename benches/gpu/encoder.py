@@ -11,13 +11,13 @@ import torch
 from safetensors import safe_open
 from torch.nn import functional as F
 
-# Otherwise 32-bit products are rounded to 10 bits, and nothing can be held against them.
+# TF32 rounds the factors of 32-bit products to 10 bits: no measure for errors.
 torch.backends.cuda.matmul.allow_tf32 = False
 torch.backends.cudnn.allow_tf32 = False
 
 
 def load(checkpoint):
-    """reference.py takes all-mpnet-base-v2's dimensions for granted; the small checkpoint's text encoder has others."""
+    """Loads a checkpoint. reference.py assumes the dimensions of all-mpnet-base-v2, but the small checkpoint has others."""
     with safe_open(checkpoint / "model.safetensors", framework="pt") as file:
         shape = {
             name.removeprefix("text_model."): file.get_slice(name).get_shape() for name in file.keys() if name.startswith("text_model.")
@@ -36,12 +36,12 @@ def load(checkpoint):
 
 
 def fp32(model, device):
-    """Pixels [n, 3, S, S] to tokens [n, 1 + N, D]. The parts are the model's own: they are on the device from then on."""
+    """Pixels [n, 3, S, S] to tokens [n, 1 + N, D]. Moves the model's own modules to the device."""
     return contestants.Encoder(model).eval().to(device)
 
 
 def fp16(encoder):
-    """The same in 16 bits but for the pixels' normalisation, which its buffers keep in 32, and the tokens' length."""
+    """The same in 16 bits, except for the normalisation of pixels and tokens, which stays in 32 bits."""
     half = copy.deepcopy(encoder)
     for part in (half.vision, half.align, half.norm):
         part.half()

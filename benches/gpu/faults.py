@@ -1,11 +1,11 @@
-"""What must be refused, and is: never a result from another device. And what must work: two processes at once."""
+"""Requests that must be refused, never answered from another device; and two processes at once, which must work."""
 
 import os
 import shutil
 from pathlib import Path
 
 from results import first_line
-from work import PROMPT, command
+from workspace import PROMPT, command
 
 REFUSED, ALIKE = "refused", "equal results"
 
@@ -21,7 +21,7 @@ def faults(run):
     refused(run, "a library without CUDA", lambda: infer(run.best, *cuda, ORT_DYLIB_PATH=str(bare_library(run))))
     portable = run.model("base", "portable fp16" if run.cuda else "portable fp32")
     tensorrt = ("--device", "tensorrt")
-    # Where TensorRT is installed this works, and is no fault.
+    # Where TensorRT is installed, this may work.
     refused(run, "TensorRT, without its libraries", lambda: infer(portable, *tensorrt, NVIDIA_TF32_OVERRIDE="0"), may_work=True)
     if run.cuda:
         refused(run, "a memory limit of 1 MiB", lambda: infer(run.best, *cuda, "--memory-limit", "1"))
@@ -40,14 +40,14 @@ def faults(run):
 def refused(run, name, attempt, may_work=False):
     with run.results.guarded("faults", name):
         outcome = attempt()
-        # A result on standard output would be one from another device.
+        # A result on standard output would come from another device.
         answered = bool(outcome.out.strip())
         about = {"wanted": REFUSED, "code": outcome.code, "says": first_line(outcome.err), "answered": answered}
         run.results.put("faults", name, about)
         if may_work and outcome.code == 0:
             return run.results.put("faults", name, "works", True)
         if outcome.code is None or outcome.code < 0:
-            # A crash and a wait without end are no refusals.
+            # Neither a crash nor a hang is a refusal.
             run.results.fail(str(outcome), "faults", name)
         elif outcome.code == 0 or answered:
             run.results.fail("not refused", "faults", name)
@@ -56,7 +56,7 @@ def refused(run, name, attempt, may_work=False):
 
 
 def bare_library(run):
-    """ONNX Runtime without the libraries that it looks for beside itself. A copy: behind a link they would be found."""
+    """ONNX Runtime without the libraries that it looks for in its own folder. A copy, since they would be found through a link."""
     given, folder = Path(os.environ["ORT_DYLIB_PATH"]), run.work / "bare"
     if given.is_dir():
         names = [given / name for name in ("libonnxruntime.so", "libonnxruntime.dylib", "onnxruntime.dll")]

@@ -1,4 +1,4 @@
-"""The golden checkpoints on the device: every switch of the published code, against what PyTorch computed beforehand."""
+"""The golden checkpoints on the device: every option of the published code, against values that PyTorch computed beforehand."""
 
 import json
 import shutil
@@ -6,10 +6,10 @@ import shutil
 import numpy as np
 from contestants import Ours
 from safetensors.numpy import load_file
-from work import ROOT, command
+from workspace import ROOT, command
 
 GOLDEN = ROOT / "tests/golden"
-# Those of tests/tests/golden.rs.
+# The bounds of tests/tests/golden.rs.
 VALUE, MAP = 1e-4, 1e-5
 JPEG = "decoders differ by up to 4 levels, which moves the tokens: reported, and held to no bound"
 
@@ -33,17 +33,17 @@ def golden(run):
 
 
 def compare(run, index, case):
-    """The largest differences of a case."""
+    """The largest differences in a case."""
     folder = run.work / "golden" / case["name"]
     checkpoint, model = folder / "checkpoint", folder / "model"
     checkpoint.mkdir(parents=True)
     for name, file in case["files"].items():
         shutil.copy(GOLDEN / file, checkpoint / name)
-    exported = command("radzero-export", "--position-embedding", case["position_convention"], checkpoint, model)
+    exported = command("radzero", "export", "--position-embedding", case["position_convention"], checkpoint, model)
     if exported.code != 0:
         raise RuntimeError(f"export: {exported}")
     prompts = [prompt["text"] for prompt in index["prompts"][case["prompts"]]["prompts"]]
-    # The program reads a prompt a line; to the tokenizer, all white space is the same.
+    # The program reads one prompt per line; the tokenizer treats all white space alike.
     (folder / "prompts").write_text("\n".join(prompt.replace("\n", " ") for prompt in prompts), encoding="utf-8")
     expected = load_file(GOLDEN / case["expected"])
     found = {"tokens": 0.0, "probabilities": 0.0, "maps": 0.0, "images": 0, "whole_maps": 0}
@@ -65,7 +65,7 @@ def compare(run, index, case):
 
 
 def differences(folder, expected, image, shape):
-    """Of one image; of maps that are not stored, the least and the greatest value are compared."""
+    """The largest differences for one image. Where maps are not stored, their least and greatest values are compared."""
     tokens, probabilities, maps = (np.fromfile(folder / name, dtype="<f4") for name in ("tokens", "probabilities", "maps"))
     name, maps = image["name"], maps.reshape(shape)
     pairs = [(maps.min((1, 2)), expected[f"{name}/map_min"]), (maps.max((1, 2)), expected[f"{name}/map_max"])]

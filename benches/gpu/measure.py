@@ -1,4 +1,4 @@
-"""The measurements that run.sh names, one after the other; what they find goes to results.json."""
+"""Runs the measurements that run.sh names, one after the other, and stores them in results.json."""
 
 import argparse
 import platform
@@ -12,16 +12,18 @@ from importlib.metadata import version
 from pathlib import Path
 
 from results import Results, first_line, plain
-from work import EXPORTS, HERE, NO_FP16, NO_OUTLIERS, ROOT, Run, command
+from workspace import EXPORTS, HERE, NO_FP16, NO_OUTLIERS, ROOT, Run, command
 
 
 def machine(run):
+    import benchmarks_page
+
     results = run.results
     packages = ("numpy", "pillow", "safetensors", "transformers")
     about = {
         "date": datetime.now(timezone.utc).isoformat(timespec="seconds"),
         "cores": run.cores,
-        "processor": import_module("page").machine(),
+        "processor": benchmarks_page.machine(),
         "python": platform.python_version(),
         "radzero": first_line(command("radzero", "--version").out),
         **{package: version(package) for package in packages},
@@ -44,7 +46,7 @@ def machine(run):
     about["torch"], about["torch_cuda"], about["cudnn"] = torch.__version__, torch.version.cuda, torch.backends.cudnn.version()
     results.save()
     if run.cuda:
-        # Named by PyTorch, since this is the one that everything is compared with.
+        # PyTorch's name of the card, since everything is compared with PyTorch.
         results.put("machine", "torch_device", torch.cuda.get_device_name())
 
 
@@ -59,7 +61,7 @@ def checkpoints(run):
     def make(name):
         options = ["--outliers"] if name == "outliers" else []
         tokenizer = ROOT / "models/phantom/tokenizer.json"
-        return command(sys.executable, ROOT / "xtask/parity/checkpoint.py", *options, tokenizer, run.checkpoint(name), limit=100)
+        return command(sys.executable, ROOT / "dev/xtask/parity/checkpoint.py", *options, tokenizer, run.checkpoint(name), limit=100)
 
     for name, outcome in zip(("base", "outliers"), run.together(make, ("base", "outliers"), 2)):
         if outcome.code == 0:
@@ -69,7 +71,7 @@ def checkpoints(run):
 
 
 def exports(run):
-    """All at once, and the files to read beside them."""
+    """Runs all exports at once, and makes the files to read meanwhile."""
     results, wanted = run.results, []
     for checkpoint in ("base", "outliers"):
         for export, options in EXPORTS.items():
@@ -79,8 +81,8 @@ def exports(run):
                 results.skip(NO_FP16, "exports", checkpoint, export)
             else:
                 model = run.model(checkpoint, export)
-                wanted.append((("exports", checkpoint, export), ["radzero-export", *options, run.checkpoint(checkpoint), model]))
-    wanted.append((("exports", "files"), [sys.executable, HERE / "files.py", run.work / "files", run.count]))
+                wanted.append((("exports", checkpoint, export), ["radzero", "export", *options, run.checkpoint(checkpoint), model]))
+    wanted.append((("exports", "files"), [sys.executable, HERE / "make_files.py", run.work / "files", run.count]))
     outcomes = run.together(lambda words: command(*words, limit=100), [words for _, words in wanted], len(wanted))
     for (keys, _), outcome in zip(wanted, outcomes):
         if outcome.code == 0:
@@ -120,31 +122,31 @@ def verify(run):
             results.fail(str(outcome), *keys)
 
 
-HERE_TOO = {"machine": machine, "checkpoints": checkpoints, "exports": exports, "doctor": doctor, "verify": verify}
-ELSEWHERE = {
+IN_THIS_FILE = {"machine": machine, "checkpoints": checkpoints, "exports": exports, "doctor": doctor, "verify": verify}
+MODULES = {
     "golden": "golden",
     "correctness": "correctness",
     "ceiling": "speed",
     "speed": "speed",
-    "memory": "whole",
-    "files": "whole",
+    "memory": "memory",
+    "files": "classify",
     "faults": "faults",
 }
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("measurements", nargs="+", choices=[*HERE_TOO, *ELSEWHERE])
+    parser.add_argument("measurements", nargs="+", choices=[*IN_THIS_FILE, *MODULES])
     parser.add_argument("--out", type=Path, required=True, help="folder of results.json")
-    parser.add_argument("--work", type=Path, required=True, help="folder for what is made on the way")
+    parser.add_argument("--work", type=Path, required=True, help="folder for checkpoints, exports and files")
     parser.add_argument("--device", choices=("cuda", "cpu"), required=True)
-    parser.add_argument("--small", action="store_true", help="a tiny model, and little of everything")
+    parser.add_argument("--small", action="store_true", help="a tiny model, few files and small batches")
     arguments = parser.parse_args()
     run = Run(Results(arguments.out), arguments.work, arguments.device, arguments.small)
     for name in arguments.measurements:
         begun = time.perf_counter()
         with run.results.guarded(name):
-            function = HERE_TOO.get(name) or getattr(import_module(ELSEWHERE[name]), name)
+            function = IN_THIS_FILE.get(name) or getattr(import_module(MODULES[name]), name)
             function(run)
         run.results.put("seconds", name, round(time.perf_counter() - begun, 1))
     sys.exit(run.results.failed)

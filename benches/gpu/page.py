@@ -1,8 +1,8 @@
-"""The section "On a GPU" of docs/benchmarks.md, from the results.json of run.sh.
+"""Writes the section "On a GPU" of docs/benchmarks.md from the results.json of run.sh.
 
     python page.py RESULTS.json [--report docs/benchmarks.md] [--note TEXT]...
 
-What was skipped, or failed, is shown with its reason.
+What was skipped or failed is shown with its reason.
 """
 
 import argparse
@@ -10,7 +10,8 @@ import json
 from pathlib import Path
 
 from sections import (
-    ACTIVATIONS, COMPILE, ERRORS, HOST, OURS, ROOT, Found, best, correctness, faults, files, memory, peers, short, speed, verified,
+    ACTIVATIONS, COMPILE, ERRORS, HOST, OURS, ROOT, Found, benchmarks_page, best, correctness, faults, files, memory, short, speed,
+    verified,
 )  # fmt: skip
 
 
@@ -34,7 +35,7 @@ def goals(found):
         ):
             keys = ("correctness", checkpoint, name)
             rows.append((f"{name}, activations {shown}: {ERRORS[key]}", keys, found.at(*keys, key), "below", most))
-    return peers.table(["goal", "measured", "wanted", "met"], [goal(found, *row) for row in rows])
+    return benchmarks_page.table(["goal", "measured", "wanted", "met"], [goal(found, *row) for row in rows])
 
 
 def goal(found, what, keys, value, bound, wanted):
@@ -50,9 +51,9 @@ def about(found):
     card = f"{gpu['name']}, {gpu['memory.total']}, driver {gpu['driver_version']}" if "name" in gpu else found.excuse("machine", "gpu")
     cuda = f" with CUDA {machine['torch_cuda']} and cuDNN {machine['cudnn']}" if machine.get("torch_cuda") else ""
     if found.at("small"):
-        weights = "The model is a tiny one: the figures say that everything runs, and nothing else."
+        weights = "The model is tiny: the figures show that everything runs, and nothing else."
     else:
-        weights = "Full size, all weights seeded; the outliers are those of the section on precision."
+        weights = "Full-size model, all weights seeded; outliers as in the section on precision."
     return (
         f"Card: {card}. Processor: {machine.get('processor')}. "
         f"ONNX Runtime {machine.get('onnxruntime', 'of no known version')}, {machine.get('radzero')}, "
@@ -83,7 +84,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("results", type=Path, help="results.json of run.sh")
     parser.add_argument("--report", type=Path, default=ROOT / "docs/benchmarks.md")
-    parser.add_argument("--note", action="append", default=[], help="what has changed since, or must be known; may be given several times")
+    parser.add_argument("--note", action="append", default=[], help="a note on the measurement; may be given several times")
     arguments = parser.parse_args()
     found = Found(json.loads(arguments.results.read_text()))
     parts = [goals, speed, correctness, verified, memory, files, faults]
@@ -96,10 +97,10 @@ def main():
     options = " ".join([f"--device {found.at('device')}", *(["--small"] if found.at("small") else [])])
     lines += [
         "",
-        f"Commands, as [benches/gpu](../benches/gpu/README.md) says: `benches/gpu/run.sh OUT {options}`, "
-        f"`python benches/gpu/page.py {peers.shown(str(arguments.results))}`",
+        f"Commands, see [benches/gpu](../benches/gpu/README.md): `benches/gpu/run.sh OUT {options}`, "
+        f"`python benches/gpu/page.py {benchmarks_page.shown(str(arguments.results))}`",
     ]
-    peers.write_section(arguments.report, "Benchmarks", "gpu", lines)
+    benchmarks_page.write_section(arguments.report, "Benchmarks", "gpu", lines)
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
-"""results.json: after every measurement it is written whole, so that a run that is cut off leaves what it had.
+"""Stores results.json. It is rewritten after every measurement, so that an interrupted run keeps what it has.
 
     python results.py OUT NAME SECONDS STATUS LIMIT LOG
 
-adds a line about a step of run.sh.
+adds the record of a step of run.sh.
 """
 
 import json
@@ -13,14 +13,14 @@ import threading
 from contextlib import contextmanager
 from pathlib import Path
 
-# The folders of a path: its name says enough, and the folders are those of one machine.
+# The folders of a path, which are removed: the file name says enough, and the folders belong to one machine.
 FOLDERS = re.compile(r"(?<![\w.:/])/(?:[^\s/:'\"(),]+/)+")
-# radzero's first line on standard error, whatever it does.
+# The first line that radzero always writes to standard error.
 NOTICE = "Research use only."
 
 
 def at(node, *keys):
-    """What lies there; None where nothing was measured."""
+    """The value under these keys; None where nothing was measured."""
     for key in keys:
         node = node.get(key) if isinstance(node, dict) else None
     return node
@@ -31,7 +31,7 @@ class Results:
         self.path = Path(folder) / "results.json"
         self.content = json.loads(self.path.read_text()) if self.path.exists() else {"format": 1}
         self.failed = False
-        # Several measurements of correctness run at once.
+        # Some measurements run several programs at once.
         self.lock = threading.RLock()
 
     def save(self):
@@ -59,14 +59,14 @@ class Results:
         self.put(*keys, "skipped", reason)
 
     def fail(self, reason, *keys):
-        """What failed, beside what else is known of it."""
+        """Records a failure, keeping what else was measured."""
         self.failed = True
         print(f"{', '.join(keys)} failed: {reason}", flush=True)
         self.put(*keys, "failed", plain(reason))
 
     @contextmanager
     def guarded(self, *keys):
-        """Whatever goes wrong inside is a line of the results, and what comes after goes on."""
+        """Records whatever goes wrong inside, so that the measurements after it still run."""
         try:
             yield
         except Exception as error:
@@ -74,12 +74,12 @@ class Results:
 
 
 def plain(text, most=300):
-    """One line, without the folders of this machine."""
+    """The text as one line, without paths of this machine."""
     return FOLDERS.sub("", " ".join(str(text).split()))[:most]
 
 
 def first_line(text):
-    """The first line that says something."""
+    """The first line that is not empty and not radzero's notice."""
     lines = [line.strip() for line in text.splitlines() if line.strip() and not line.startswith(NOTICE)]
     return plain(lines[0]) if lines else ""
 

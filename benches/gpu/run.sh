@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Measures the CUDA path of radzero on this machine: run.sh OUT [--device cuda|cpu] [--small]. README.md says what comes out.
+# Measures radzero on CUDA: run.sh OUT [--device cuda|cpu] [--small]. README.md describes requirements and output.
 set -u
 
 usage() {
@@ -21,7 +21,7 @@ case $device in cuda | cpu) ;; *) usage ;; esac
 [ -n "$out" ] || usage
 
 missing=()
-for program in radzero radzero-export encode python3 timeout; do
+for program in radzero encode python3 timeout; do
     command -v "$program" >/dev/null || missing+=("the program $program on PATH")
 done
 if [ -z "${ORT_DYLIB_PATH:-}" ]; then
@@ -45,13 +45,13 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 work=$(mktemp -d) || exit 2
 trap 'rm -rf "$work"' EXIT
 trap 'exit 143' INT TERM
-# Nothing is fetched, and nothing compiled is left behind or found.
+# No downloads, and no compiled files are reused or left behind.
 export HF_HUB_OFFLINE=1 PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1
 export TORCHINDUCTOR_CACHE_DIR=$work/inductor TRITON_CACHE_DIR=$work/triton
 rm -f "$out/results.json" "$out/steps.txt"
 failed=0
 
-# step LIMIT NAME...: these measurements in one process, as what PyTorch needs to start is paid once.
+# step LIMIT NAME...: runs these measurements in one process, so that PyTorch starts only once.
 step() {
     local limit=$1 status begun=${EPOCHREALTIME/,/.} seconds
     shift
@@ -71,7 +71,7 @@ step() {
     [ "$status" -eq 0 ] || failed=1
 }
 
-# What matters most comes first: a limit on the whole may cut the rest off.
+# The most important measurements come first, in case the run is cut off.
 step 60 machine
 step 120 checkpoints exports
 step 90 doctor verify

@@ -1,6 +1,5 @@
-"""The parts of the section "On a GPU", each from results.json, where anything may be missing."""
+"""The parts of the section "On a GPU", made from results.json, where any measurement may be missing."""
 
-import importlib
 import sys
 from pathlib import Path
 
@@ -8,8 +7,7 @@ from results import at
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "benches/peers"))
-# This folder has a program called page too; it is the main module, so the name is free for that of benches/peers.
-peers = importlib.import_module("page")
+import benchmarks_page  # noqa: E402
 
 HOST, DEVICE = "host to host", "device only"
 OURS, COMPILE = "radzero fp16", "PyTorch compile fp16"
@@ -24,11 +22,11 @@ ERRORS = {
     "maps_largest": "maps, largest",
     "probabilities_largest": "probabilities, largest",
 }
-PUBLISHED = "Published for the reference on an H100 at 518 px: 70 ms at batch 1, 94.93 images/s at batch 256."
+PUBLISHED = "Published for the original implementation on an H100 at 518 px: 70 ms at batch 1, 94.93 images/s at batch 256."
 
 
 class Found:
-    """results.json, where anything may be missing."""
+    """The content of results.json, where any measurement may be missing."""
 
     def __init__(self, content):
         self.content = content
@@ -37,7 +35,7 @@ class Found:
         return at(self.content, *keys)
 
     def excuse(self, *keys):
-        """Why nothing is there: the reason beside it, or of the whole that it belongs to."""
+        """Why a value is missing: its own reason, or that of the measurement it belongs to."""
         for depth in range(len(keys), 0, -1):
             node = self.at(*keys[:depth])
             for word in ("failed", "skipped"):
@@ -52,12 +50,12 @@ def number(value, form):
 
 
 def rate(value):
-    """Images a second."""
+    """Images per second."""
     return "" if value is None else f"{value:.0f}" if value >= 10 else f"{value:.2g}"
 
 
 def best(found, contestant):
-    """Images a second at the best batch size; None where nothing was measured."""
+    """Images per second at the best batch size; None if nothing was measured."""
     ways = found.at("speed", contestant, HOST) or {}
     return max((cell["images_per_second"] for cell in ways.values() if isinstance(cell, dict) and "ms" in cell), default=None)
 
@@ -75,10 +73,10 @@ def correctness(found):
     heading = ["activations", "contestant", "runs on", *ERRORS.values(), "spread of the maps"]
     about = found.at("correctness") or {}
     return [
-        f"Errors against PyTorch in fp32 on the same device, without TF32, on a radiograph of {about.get('width')} x {about.get('height')} "
-        f"with {about.get('prompts')} sentences, over every pixel.",
+        f"Errors against PyTorch in fp32 on the same device, without TF32, on a radiograph of {about.get('width')} x {about.get('height')}, "
+        f"for {about.get('prompts')} sentences and every pixel:",
         "",
-        *peers.table(heading, rows),
+        *benchmarks_page.table(heading, rows),
         "",
         *golden(found),
     ]
@@ -93,9 +91,9 @@ def golden(found):
     worst = [f"{what} {max(case[what] for case in measured):.1e} of {most:.0e} allowed" for what, most in allowed.items()]
     jpeg = max((case[name] for case in measured for name in case if name.endswith(" tokens")), default=None)
     return [
-        f"Of the golden checkpoints, {len(measured)} cases of {len(cases)} ran in fp32, "
+        f"Golden checkpoints: {len(measured)} of {len(cases)} cases ran in fp32, "
         f"with {sum(case['images'] for case in measured)} images. Largest differences from PyTorch: {', '.join(worst)}. "
-        "JPEG files are held to no bound, as decoders differ"
+        "JPEG files have no bound, since decoders differ"
         + (f"; their tokens are {jpeg:.1e} off." if jpeg is not None else ".")
         + (f" Failed: {'; '.join(failed)}." if failed else "")
     ]
@@ -119,12 +117,12 @@ def speed(found):
             rows.append(["", name, found.excuse("speed", name), *[""] * 4])
     heading = ["batch", "image encoder", f"{HOST}, ms", "images/s", f"{DEVICE}, ms", "images/s", f"images/s / {COMPILE}"]
     return [
-        f"The image encoder, medians of {most_runs(found)} runs in turns, fewer where they are slow, after up to 3 to warm up. "
-        "Host to host is from pixels of 8 bits in the host's memory to tokens of 32 bits there: PyTorch's lie in pinned memory, ours wherever the caller has them. radzero has "
-        "no measure for the device only. PyTorch is transformers' DINOv2 with its fused attention; compiling is done for some batch "
-        "sizes only.",
+        f"Speed of the image encoder: medians of {most_runs(found)} runs in turns, fewer for slow contestants, after up to 3 runs to warm "
+        "up. Host to host means from 8-bit pixels to 32-bit tokens, both in host memory: PyTorch's in pinned memory, radzero's wherever "
+        "the caller has them. radzero cannot be timed on the device only. PyTorch runs transformers' DINOv2 with fused attention; it is "
+        "compiled for some batch sizes only.",
         "",
-        *peers.table(heading, rows),
+        *benchmarks_page.table(heading, rows),
         "",
         *ceiling(found),
         "",
@@ -158,10 +156,10 @@ def memory(found):
         if not sizes:
             rows.append([name, "", found.excuse("memory", name), ""])
     return [
-        "Greatest device memory of one process with both graphs, MiB: of the whole card less that before, and as nvidia-smi "
-        "tells of the process.",
+        "Peak GPU memory of one process with both graphs, in MiB: the increase on the whole card, and what nvidia-smi reports for the "
+        "process.",
         "",
-        *peers.table(["radzero", "batch up to", "card", "process"], rows),
+        *benchmarks_page.table(["radzero", "batch up to", "card", "process"], rows),
     ]
 
 
@@ -191,16 +189,16 @@ def files(found):
         f"`radzero classify` with one sentence over files of 2000 x 2500, {found.at('files', 'precision') or 'precision not known'}, "
         f"{found.at('machine', 'cores')} cores, from the start of the process to its end:",
         "",
-        *peers.table(["files", "how many", "s", "images/s", "CPU seconds", "cores busy"], rows),
+        *benchmarks_page.table(["files", "how many", "s", "images/s", "CPU seconds", "cores busy"], rows),
         "",
-        f"Without the start: {rate(steady) + ' images/s' if steady else 'not known'}. "
-        f"One reader takes, ms a file: {', '.join(read) or found.excuse('files', 'read')}.",
+        f"Without the start of the process: {rate(steady) + ' images/s' if steady else 'not known'}. "
+        f"One reader takes, in ms per file: {', '.join(read) or found.excuse('files', 'read')}.",
     ]
     if "slower" in limit:
         readers, encoder = limit["readers_images_per_second"], limit["encoder_images_per_second"]
-        reached = f"; the whole reaches {steady / min(readers, encoder):.0%} of it" if steady else ""
+        reached = f", and the program reaches {steady / min(readers, encoder):.0%} of its rate" if steady else ""
         lines[-1] += (
-            f" All cores doing nothing but read would give {rate(readers)} images/s, the image encoder at its best {rate(encoder)}: "
+            f" Reading alone on all cores would reach {rate(readers)} images/s, the image encoder alone {rate(encoder)}; "
             f"the slower of the two is {limit['slower']}{reached}."
         )
     else:
@@ -218,14 +216,14 @@ def faults(found):
             continue
         code = fault["code"] if "code" in fault else ", ".join(map(str, fault["codes"]))
         says = "works here" if fault.get("works") else short(fault.get("says", ""))
-        # What was said says more than that it was not enough, which the last column tells.
+        # The program's message says more than the failure, which the last column shows.
         rows.append([name, fault["wanted"], code, says or fault.get("failed", ""), "**no**" if "failed" in fault else "yes"])
     if not rows:
         rows.append([found.excuse("faults"), "", "", "", ""])
     return [
-        "Faults; who asks for a GPU gets a GPU, or an error:",
+        "Faults: a request for a GPU must end on a GPU or with an error.",
         "",
-        *peers.table(["what", "wanted", "exit code", "first line of standard error", "as wanted"], rows),
+        *benchmarks_page.table(["what", "wanted", "exit code", "first line of standard error", "as wanted"], rows),
     ]
 
 
@@ -251,7 +249,7 @@ def verified(found):
     if not rows:
         rows.append([found.excuse("verify"), *[""] * 5])
     return [
-        "`radzero verify`: where the nodes run, and the self-test's greatest differences:",
+        "`radzero verify`: where the graphs' nodes run, and the largest differences in the self-test:",
         "",
-        *peers.table(["activations", "export", "placement", "tokens", "embeddings", "allowed"], rows),
+        *benchmarks_page.table(["activations", "export", "placement", "tokens", "embeddings", "allowed"], rows),
     ]

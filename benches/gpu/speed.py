@@ -1,4 +1,4 @@
-"""How fast the image encoder is, beside PyTorch, in turns; and how much the device can do at all."""
+"""The speed of the image encoder and of PyTorch, in turns, and the device's upper bound."""
 
 import statistics
 import time
@@ -7,20 +7,20 @@ import numpy as np
 import torch
 from contestants import Ours
 from encoder import fp16, fp32, image_size, load
-from work import EXPORTS
+from workspace import EXPORTS
 
 WARM, COUNTED = 3, 8
-# Seconds of warming up, and of counted runs, after which a slow contestant has had enough, with at least LEAST runs counted.
+# A slow contestant stops warming up, or being counted, after these seconds, but has at least LEAST counted runs.
 WARM_SECONDS, COUNTED_SECONDS, LEAST = 1.5, 3, 3
-# Operations of one image at full size: 518 x 518 pixels, twelve blocks and two of the align transformer.
+# Operations for one full-size image: 518 x 518 pixels, twelve blocks and two of the align transformer.
 FLOPS = 353e9
-# The most telling ones first, should time run out; the one that needs the most memory last.
+# The most important batch sizes come first, in case time runs out; the one that needs the most memory comes last.
 BATCHES, FEW, FP32_PEER, MOST_FP32 = (1, 8, 32, 16, 4, 2, 64), (1, 8, 32), (1, 8), 32
 HOST, DEVICE = "host to host", "device only"
 
 
 def ceiling(run):
-    """A large product of matrices: what no encoder can exceed."""
+    """A large matrix product, whose speed no encoder can exceed."""
     side, kind = (8192, torch.float16) if run.cuda and not run.small else (512, torch.float16 if run.cuda else torch.float32)
     left, right = (torch.randn(side, side, device=run.device, dtype=kind) for _ in range(2))
     times = []
@@ -41,7 +41,7 @@ def synchronize(run):
 
 
 def pictures(count, side):
-    """Smooth, with a detector's noise, each its own."""
+    """Smooth images with detector noise, each different."""
     rng = np.random.default_rng(0)
     y, x = np.mgrid[0:side, 0:side].astype(np.float32) / side
     smooth = (120 + 80 * np.sin(6 * x + index) * np.cos(5 * y - index) for index in range(count))
@@ -50,7 +50,7 @@ def pictures(count, side):
 
 
 class Program:
-    """Ours: a process for each export, started when it is first needed, and again after it died."""
+    """radzero: a process for each export, started when it is first needed, and again if it died."""
 
     def __init__(self, run, export):
         self.run_of, self.export, self.process = run, export, None
@@ -69,7 +69,7 @@ class Program:
 
 
 class Peer:
-    """A function of PyTorch; its pixels and tokens lie in pinned memory, the best that a program can do."""
+    """A function of PyTorch; its pixels and tokens lie in pinned memory, the fastest way that a program has."""
 
     def __init__(self, run, compute, pool, compiled=False):
         self.run_of, self.compute, self.pool, self.compiled, self.turn = run, compute, pool, compiled, 0
@@ -113,14 +113,14 @@ class Peer:
 
 
 def programs(run, batches):
-    """Name -> contestant, and the batch sizes that it runs: ours."""
+    """Name -> (contestant, its batch sizes), for radzero."""
     found = {}
     exported = [export for of, export in run.models() if of == "base"]
     for export in EXPORTS:
         name = f"radzero {export}"
         if export in exported:
             most = max(batches) if export == "fp16" else MOST_FP32
-            # The other kind of graph, and compiling, at a few sizes: enough to compare.
+            # Portable graphs run at a few sizes, which is enough for a comparison.
             wanted = [count for count in batches if count in FEW or not run.cuda] if "portable" in export else batches
             found[name] = (Program(run, export), [count for count in wanted if count <= most])
         else:
@@ -129,7 +129,7 @@ def programs(run, batches):
 
 
 def peers(run, batches):
-    """The same of PyTorch."""
+    """The same for PyTorch."""
     results, found = run.results, {}
     encoder = fp32(load(run.checkpoint("base")), run.device)
     pool = pictures(max(batches), image_size(run.checkpoint("base")))
@@ -154,13 +154,13 @@ def speed(run):
     batches = BATCHES if run.cuda and not run.small else (1, 2)
     with torch.inference_mode():
         contestants = programs(run, batches)
-        # Ours runs even where PyTorch does not.
+        # radzero is measured even if PyTorch fails.
         with results.guarded("speed", "PyTorch"):
             contestants |= peers(run, batches)
         for count in batches:
             for contestant, counts in contestants.values():
                 if count not in counts:
-                    # Its memory is the others' now.
+                    # Free its memory for the others.
                     contestant.close()
             race(run, count, {name: contestant for name, (contestant, counts) in contestants.items() if count in counts})
     for contestant, _ in contestants.values():
@@ -170,7 +170,7 @@ def speed(run):
 
 
 class Timed:
-    """The runs of one contestant one way."""
+    """The runs of one contestant, host to host or on the device only."""
 
     def __init__(self, work):
         self.work, self.warm, self.counted = work, [], []
@@ -184,7 +184,7 @@ class Timed:
 
 
 def race(run, count, contestants):
-    """A run of each in every round, so that whatever else the machine does strikes all of them."""
+    """Runs each contestant once in every round, so that other load on the machine affects all of them."""
     results, runs = run.results, {}
     for name, contestant in contestants.items():
         with results.guarded("speed", name, HOST, str(count)):

@@ -1,4 +1,4 @@
-"""Who runs the image encoder: `run()` gives milliseconds, `tokens()` what was computed, `kind` what runs it."""
+"""The contestants that run the image encoder: `run()` returns milliseconds, `tokens()` the result; `kind` says what runs it."""
 
 import os
 import subprocess
@@ -9,15 +9,15 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from page import ROOT
+from benchmarks_page import ROOT
 from torch.nn import functional as F
 
-sys.path.insert(0, str(ROOT / "xtask/parity"))
+sys.path.insert(0, str(ROOT / "dev/xtask/parity"))
 from reference import RadZero  # noqa: E402, F401
 
 
 class Encoder(torch.nn.Module):
-    """Pixels [1, 3, S, S] to tokens: what the image graph computes."""
+    """From pixels [1, 3, S, S] to tokens, like the exported image graph."""
 
     def __init__(self, model):
         super().__init__()
@@ -34,7 +34,7 @@ class Encoder(torch.nn.Module):
 
 
 class Peer:
-    """A function of this process."""
+    """A function in this process."""
 
     def __init__(self, compute, kind):
         self.compute, self.kind = compute, kind
@@ -50,10 +50,10 @@ class Peer:
 
 
 class Ours:
-    """A process of benches/src/bin/encode.rs; `pixels` as [3, S, S] bytes."""
+    """A process of benches/src/bin/encode.rs; `pixels` are [3, S, S] bytes."""
 
     def __init__(self, program, pixels, directory, device, threads, kernels=None, library=None):
-        # Resampling and maps run on rayon's threads.
+        # Resampling and maps use rayon's threads.
         environment = os.environ | {"RAYON_NUM_THREADS": str(threads)}
         if library:
             environment["ORT_DYLIB_PATH"] = str(library)
@@ -74,7 +74,7 @@ class Ours:
         return line.strip()
 
     def ask(self, stage):
-        """The numbers of a stage."""
+        """Runs a stage and returns its numbers."""
         self.process.stdin.write(f"{stage}\n")
         self.process.stdin.flush()
         return [float(number) for number in self.line().split()]
@@ -119,8 +119,8 @@ def on_onnxruntime(encoder, pixels, folder, threads):
     return Peer(lambda: session.run(None, {name: pixels.numpy()})[0], f"ONNX Runtime {onnxruntime.__version__}")
 
 
-def all_of(encoder, pixels, folder, arguments):
-    """Name -> a function that makes the contestant, in the order of the table; PyTorch in fp32 is the measure."""
+def makers(encoder, pixels, folder, arguments):
+    """Name -> a function that makes the contestant, in the order of the table; errors are measured against PyTorch in fp32."""
     threads = arguments.threads
     capability = f"PyTorch {torch.__version__.split('+')[0]}, {torch.backends.cpu.get_cpu_capability()}"
     found = {"PyTorch eager, fp32": lambda: Peer(lambda: encoder(pixels).numpy(), capability)}

@@ -1,10 +1,10 @@
-"""The image encoder and all that is beside it, against PyTorch, OpenVINO and ONNX Runtime on a torch export, in turns, on
-the same threads; writes a section of docs/benchmarks.md.
+"""Compares the image encoder, and everything around it, with PyTorch, OpenVINO and ONNX Runtime on a torch export, on the same
+number of threads; writes a section of docs/benchmarks.md.
 
-README.md says how everything that it takes is made, and with which command it was run.
+README.md says how to make the inputs, and has the command line.
 
-Each round runs every contestant once, one after the other, so that whatever else the machine does strikes all of them;
-what is compared are medians over the rounds. The first round warms up and is not counted.
+Each round runs every contestant once, so that other load on the machine affects all of them; medians over the rounds are compared.
+The first round warms up and is not counted.
 """
 
 import argparse
@@ -13,33 +13,33 @@ import tempfile
 import time
 from pathlib import Path
 
+import benchmarks_page
 import contestants
 import files
 import numpy as np
-import page
 import torch
 from PIL import Image
 from torch.nn import functional as F
 
 PROMPTS, HEIGHT, WIDTH, CALLERS = 14, 2500, 2000, 8
-# Seconds that a short stage is repeated in a round.
+# Seconds for which a short stage is repeated in each round.
 SETTLED = 0.3
 MEASURE, OURS = "PyTorch eager, fp32", "radzero fp32"
 
 
 class Race:
-    """Runs in turns, and remembers who failed and why."""
+    """Runs contestants in turns, and records which failed and why."""
 
     def __init__(self):
         self.times, self.failed = {}, {}
 
     def attempt(self, name, function):
-        """What the function gives; None if it failed, now or before."""
+        """The function's result; None if it failed, now or before."""
         if name in self.failed:
             return None
         try:
             return function()
-        except Exception as error:  # Whatever goes wrong with a contestant is a line of the report.
+        except Exception as error:  # A contestant's failure is a line of the report.
             lines = [line.strip() for line in str(error).splitlines() if line.strip()]
             self.failed[name] = f"{type(error).__name__}: {lines[-1] if lines else ''}"[:300]
             print(f"{name} failed: {error}", flush=True)
@@ -47,7 +47,7 @@ class Race:
 
     def round(self, runs, counts):
         for name, run in runs.items():
-            # Threads of the one before may still be spinning.
+            # The previous contestant's threads may still be spinning.
             time.sleep(0.1)
             values = self.attempt(name, run)
             if values is not None:
@@ -57,7 +57,7 @@ class Race:
                     self.times.setdefault(name, []).append(values)
 
     def medians(self, name):
-        """A median for each number of a run; not a number where there is none."""
+        """The median of each number of a run; NaN if there are no runs."""
         return [statistics.median(column) for column in zip(*self.times.get(name, [[float("nan")] * 2]))]
 
     def median(self, name):
@@ -65,7 +65,7 @@ class Race:
 
 
 def peer_stages(picture, model):
-    """What surrounds the encoder, in Python."""
+    """The stages around the encoder, in Python."""
     scores = torch.randn(1, PROMPTS, model.side // 14, model.side // 14) * 5
 
     def upsample(part):
@@ -84,7 +84,7 @@ def peer_stages(picture, model):
 
 
 def settled(run):
-    """The median of the runs of some time: the first ones wake cores and caches up, which takes longer than some stages."""
+    """Repeats a stage for some time and takes the median, since waking up cores and caches takes longer than some stages."""
 
     def repeated():
         values, end = [], time.perf_counter() + SETTLED
@@ -98,21 +98,21 @@ def settled(run):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--checkpoint", type=Path, default=page.ROOT / "target/parity/checkpoint")
-    parser.add_argument("--fp32", type=Path, default=page.ROOT / "target/parity/model", help="its export")
+    parser.add_argument("--checkpoint", type=Path, default=benchmarks_page.ROOT / "target/parity/checkpoint")
+    parser.add_argument("--fp32", type=Path, default=benchmarks_page.ROOT / "target/parity/model", help="its export")
     parser.add_argument("--int8", type=Path, help="its export with --precision int8")
     parser.add_argument("--portable", type=Path, help="its export with --target portable, run on openvino:bf16")
     parser.add_argument("--trained", type=Path, help="an export of models/phantom: masks and points of maps with structure")
     parser.add_argument("--openvino-library", type=Path, help="folder of the onnxruntime-openvino wheel's libraries")
-    parser.add_argument("--program", default=str(page.ROOT / "target/release/encode"))
+    parser.add_argument("--program", default=str(benchmarks_page.ROOT / "target/release/encode"))
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--no-compile", action="store_true", help="without torch.compile")
     parser.add_argument("--no-torch-export", action="store_true", help="without ONNX Runtime on a torch export")
-    parser.add_argument("--report", type=Path, default=page.ROOT / "docs/benchmarks.md")
+    parser.add_argument("--report", type=Path, default=benchmarks_page.ROOT / "docs/benchmarks.md")
     arguments = parser.parse_args()
     if arguments.int8:
-        page.calibration(arguments.int8)  # Better now than after the measurement.
+        benchmarks_page.calibration(arguments.int8)  # Fails early, if at all.
     torch.set_num_threads(arguments.threads)
     torch.set_grad_enabled(False)
     torch.manual_seed(1)
@@ -128,12 +128,12 @@ def run(arguments, folder):
     pixels = model.pixels(levels)[None]
     race, entered = Race(), {}
     encoder = contestants.Encoder(model).eval()
-    for name, make in contestants.all_of(encoder, pixels, folder, arguments).items():
+    for name, make in contestants.makers(encoder, pixels, folder, arguments).items():
         print(f"making {name}", flush=True)
         entered[name] = race.attempt(name, make)
     stages = peer_stages(picture, model)
     if ours := entered[OURS]:
-        # "callers 1" first: its answers are what the others are held against.
+        # "callers 1" comes first: the answers of the others are compared with its own.
         names = ["read", "compare", "prompt", "prompts", "cached", "maps", "maps-points", "points", "maps-masks", "masks"]
         lines = [name if name != "read" else f"read {picture}" for name in names]
         lines += [f"new {picture}", f"known {picture}", f"maps {picture}", "callers 1", f"callers {CALLERS}"]
@@ -151,7 +151,7 @@ def run(arguments, folder):
         print(f"-- round {index}", flush=True)
         race.round(runs | stages, index > 0)
     tokens = {name: race.attempt(name, entered[name].tokens) for name in runs}
-    page.write_section(arguments.report, "Benchmarks", "encode", report(arguments, race, entered, tokens))
+    benchmarks_page.write_section(arguments.report, "Benchmarks", "encode", report(arguments, race, entered, tokens))
 
 
 def encoders(race, entered, tokens):
@@ -165,23 +165,23 @@ def encoders(race, entered, tokens):
         relative, largest = np.linalg.norm(off) / np.linalg.norm(exact), np.abs(off).max()
         rows.append([name, contestant.kind, f"{median:.0f}", f"{median / base:.2f}", f"{relative:.1e}", f"{largest:.1e}"])
     heading = ["image encoder", "runs on", "ms", "time / radzero fp32", "error, relative L2", "largest absolute"]
-    return page.table(heading, rows)
+    return benchmarks_page.table(heading, rows)
 
 
 def peer_maps(race):
-    """The faster of PyTorch's ways."""
+    """The faster of PyTorch's two ways."""
     return min(race.median("PyTorch: maps, one call"), race.median("PyTorch: maps, prompt by prompt"))
 
 
-def beside(race):
-    """What surrounds the encoder: theirs where there is such a thing, ours, and the ratio."""
+def surrounding_stages(race):
+    """The stages around the encoder: the peer's time where there is a peer, ours, and the ratio."""
     rows = [
         ("PNG to the model's pixels", "Pillow", race.median("Pillow: read"), "read"),
-        ("maps: upsampling and sigmoid", "PyTorch, the faster of one call and prompt by prompt", peer_maps(race), "maps"),
-        ("points", "the same through the maps", race.median("maps-points"), "points"),
-        ("masks", "the same through the maps", race.median("maps-masks"), "masks"),
-        ("points, demo model", "the same through the maps", race.median("trained maps-points"), "trained points"),
-        ("masks, demo model", "the same through the maps", race.median("trained maps-masks"), "trained masks"),
+        ("maps: upsampling and sigmoid", "PyTorch, the faster of one call and one call per prompt", peer_maps(race), "maps"),
+        ("points", "radzero, through full maps", race.median("maps-points"), "points"),
+        ("masks", "radzero, through full maps", race.median("maps-masks"), "masks"),
+        ("points, demo model", "radzero, through full maps", race.median("trained maps-points"), "trained points"),
+        ("masks, demo model", "radzero, through full maps", race.median("trained maps-masks"), "trained masks"),
         ("VL-CABS", "", None, "compare"),
         ("one new prompt", "", None, "prompt"),
         (f"{PROMPTS} new prompts", "", None, "prompts"),
@@ -192,7 +192,7 @@ def beside(race):
         own = race.median(stage)
         ratio = f"{theirs / own:.1f}" if theirs else ""
         shown.append([what, other, f"{theirs:.2f}" if theirs else "", f"{own:.3f}", ratio])
-    return page.table(["stage", "against", "ms", "radzero, ms", "ratio"], shown)
+    return benchmarks_page.table(["stage", "against", "ms", "radzero, ms", "ratio"], shown)
 
 
 def shares(race):
@@ -200,15 +200,15 @@ def shares(race):
     for name, what in (
         ("whole, new", f"points of {PROMPTS} new prompts"),
         ("whole, known", f"points of {PROMPTS} cached prompts"),
-        ("whole, maps", f"{PROMPTS} new prompts, every map of full size, and its peak"),
+        ("whole, maps", f"{PROMPTS} new prompts, with every full-size map and its peak"),
     ):
         whole, rest = race.medians(name)
         rows.append([what, f"{whole:.0f}", f"{rest:.1f}", f"{rest / whole:.1%}"])
-    return page.table(["from the PNG to", "ms", "all but the image encoder, ms", "share"], rows)
+    return benchmarks_page.table(["from the PNG to", "ms", "without the image encoder, ms", "share"], rows)
 
 
 def goals(race, tokens):
-    """What was aimed for, as numbers."""
+    """The goals and whether they are met."""
     median, faster = race.median, lambda theirs, own: race.median(theirs) / race.median(own)
     rows = [
         (f"{OURS}: speed / PyTorch eager", faster(MEASURE, OURS), 1.2),
@@ -216,52 +216,52 @@ def goals(race, tokens):
         ("radzero int8: speed / OpenVINO bf16", faster("OpenVINO, bf16", "radzero int8"), 1.15),
         ("radzero openvino:bf16: speed / OpenVINO bf16", faster("OpenVINO, bf16", "radzero openvino:bf16"), 1.0),
         ("maps: speed / PyTorch", peer_maps(race) / median("maps"), 5),
-        ("points without maps: speed / with", faster("maps-points", "points"), 5),
-        ("masks without maps: speed / with", faster("maps-masks", "masks"), 5),
-        ("points without maps, demo model: speed / with", faster("trained maps-points", "trained points"), 5),
-        ("masks without maps, demo model: speed / with", faster("trained maps-masks", "trained masks"), 5),
+        ("points: speed without maps / with maps", faster("maps-points", "points"), 5),
+        ("masks: speed without maps / with maps", faster("maps-masks", "masks"), 5),
+        ("points, demo model: speed without maps / with maps", faster("trained maps-points", "trained points"), 5),
+        ("masks, demo model: speed without maps / with maps", faster("trained maps-masks", "trained masks"), 5),
         (f"{CALLERS} callers: throughput / one caller", faster("callers 1", f"callers {CALLERS}"), 0.9),
     ]
-    wholes = {"new": "new prompts", "known": "known prompts", "maps": "new prompts, every map and its peak"}
-    bounds = [(f"all but the image encoder, {what}: share", np.divide(*race.medians(f"whole, {kind}")[::-1]), 0.1) for kind, what in wholes.items()]
+    wholes = {"new": "new prompts", "known": "cached prompts", "maps": "new prompts, every map and its peak"}
+    bounds = [(f"share of the time without the image encoder, {what}", np.divide(*race.medians(f"whole, {kind}")[::-1]), 0.1) for kind, what in wholes.items()]
     bounds += [("a new prompt, ms", median("prompt") + median("compare"), 50), ("a cached prompt, ms", median("cached") + median("compare"), 2)]
     if tokens.get(MEASURE) is not None and tokens.get(OURS) is not None:
         error = np.linalg.norm(tokens[OURS] - tokens[MEASURE]) / np.linalg.norm(tokens[MEASURE])
         bounds.append((f"{OURS}: relative error", error, 1e-5))
     shown = [[what, f"{value:.3g}", f"at least {least}", "yes" if value >= least else "**no**"] for what, value, least in rows]
     shown += [[what, f"{value:.3g}", f"below {most}", "yes" if value < most else "**no**"] for what, value, most in bounds]
-    return page.table(["goal", "measured", "wanted", "met"], shown)
+    return benchmarks_page.table(["goal", "measured", "wanted", "met"], shown)
 
 
 def report(arguments, race, entered, tokens):
     identical = f"callers {CALLERS}" in race.times and f"callers {CALLERS}" not in race.failed
     failed = [f"- {name}: {reason}" for name, reason in race.failed.items() if name not in entered]
-    int8 = f" int8 was calibrated on {page.calibration(arguments.int8)}." if arguments.int8 else ""
+    int8 = f" int8 was calibrated on {benchmarks_page.calibration(arguments.int8)}." if arguments.int8 else ""
     return [
-        "## Image encoder, and what surrounds it",
+        "## Image encoder and the stages around it",
         "",
-        f"Full size (seeded vision weights), batch 1, {arguments.threads} threads, medians of {arguments.rounds} rounds in which "
-        f"every contestant ran once. Machine: {page.machine()}. Ratios are what to look at: times depend on the machine and on "
-        f"what else it does. Errors are those of the tokens against PyTorch in fp32.{int8}",
+        f"Full-size model (seeded vision weights), batch 1, {arguments.threads} threads, medians of {arguments.rounds} rounds in which "
+        f"every contestant ran once. Machine: {benchmarks_page.machine()}. Compare the ratios: times depend on the machine and its "
+        f"load. Errors are those of the tokens against PyTorch in fp32.{int8}",
         "",
         *encoders(race, entered, tokens),
         "",
-        f"One radiograph of {WIDTH} x {HEIGHT} with {PROMPTS} prompts ({OURS}; maps, points and masks are those of all prompts; a stage is "
-        f"repeated for {SETTLED} s in each round, by the peers as by us). Maps of seeded weights are noise around the threshold, so nearly every pixel must be computed; "
-        "those of a trained model (the demo model) have structure:",
+        f"The stages around the encoder, for one radiograph of {WIDTH} x {HEIGHT} with {PROMPTS} prompts ({OURS}). Maps, points and masks "
+        f"are those of all prompts. Each round repeats a stage for {SETTLED} s, also for the peers. With seeded weights, maps are noise around "
+        "the threshold, so nearly every pixel must be computed; the maps of a trained model (the demo model) have structure:",
         "",
-        *beside(race),
+        *surrounding_stages(race),
         "",
         *shares(race),
         "",
-        f"{CALLERS} threads that call one model: {race.median(f'callers {CALLERS}'):.0f} ms an image, one thread: "
+        f"{CALLERS} threads that call one model take {race.median(f'callers {CALLERS}'):.0f} ms per image, one thread "
         f"{race.median('callers 1'):.0f} ms. Tokens, logits and points were "
-        + ("the same bit for bit." if identical else "**not the same**, or could not be measured."),
+        + ("identical bit for bit." if identical else "**not identical**, or could not be measured."),
         "",
         *goals(race, tokens),
         "",
         *(["Failed:", "", *failed, ""] if failed else []),
-        page.command("encode.py"),
+        benchmarks_page.command("encode.py"),
     ]
 
 

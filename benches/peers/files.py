@@ -1,4 +1,4 @@
-"""Makes the files of the read bench: one radiograph-like picture of 3000 x 2500 in each format, in the folder given.
+"""Makes the files of the `read` bench: a radiograph-like image of 3000 x 2500 in each format, in the given folder.
 
     pip install -r requirements.txt
     apt-get install dcmtk
@@ -20,7 +20,7 @@ WIDTH, HEIGHT = 3000, 2500
 
 
 def picture():
-    """12 bits: lungs, ribs, and noise of a detector."""
+    """12-bit levels: lungs, ribs and detector noise."""
     rng = np.random.default_rng(1)
     y, x = np.mgrid[0:HEIGHT, 0:WIDTH].astype(np.float32)
     u, v = x / WIDTH, y / HEIGHT

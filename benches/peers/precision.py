@@ -1,9 +1,9 @@
-"""How far each precision moves the similarity maps of a real radiograph, at full size, without and with outlying
-activations; writes a section of docs/benchmarks.md.
+"""Errors of each precision at full size, on a real radiograph, without and with activation outliers; writes a section of
+docs/benchmarks.md.
 
-README.md says how everything that it takes is made, and with which command it was run.
+README.md says how to make the inputs, and has the command line.
 
-Everything is held against PyTorch in fp32 on the same checkpoint, from the file to the map of every pixel.
+Errors are measured against PyTorch in fp32 on the same checkpoint, from the file to every pixel of the maps.
 """
 
 import argparse
@@ -11,9 +11,9 @@ import subprocess
 import tempfile
 from pathlib import Path
 
+import benchmarks_page
 import contestants
 import numpy as np
-import page
 import torch
 from reference import read_dicom
 
@@ -45,7 +45,7 @@ def answer(arguments, model, device, library, folder):
 
 
 def row(kind, found, expected):
-    """Errors of tokens, maps and probabilities, and how far the maps themselves spread."""
+    """Errors of tokens, maps and probabilities."""
     (tokens, probabilities, maps), (exact_tokens, exact_probabilities, exact_maps) = found, expected
     relative = np.linalg.norm(tokens - exact_tokens) / np.linalg.norm(exact_tokens)
     off, off_probability = np.abs(maps - exact_maps), np.abs(probabilities - exact_probabilities)
@@ -54,15 +54,15 @@ def row(kind, found, expected):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--checkpoint", type=Path, default=page.ROOT / "target/parity/checkpoint")
-    parser.add_argument("--outliers", type=Path, required=True, help="the checkpoint with outlying activations")
-    parser.add_argument("--calibration", type=Path, required=True, help="folder of radiographs that int8 is calibrated on")
-    parser.add_argument("--radiograph", type=Path, default=page.ROOT / "target/demo-data/RG1_UNCR.dcm")
+    parser.add_argument("--checkpoint", type=Path, default=benchmarks_page.ROOT / "target/parity/checkpoint")
+    parser.add_argument("--outliers", type=Path, required=True, help="the checkpoint with activation outliers")
+    parser.add_argument("--calibration", type=Path, required=True, help="folder of radiographs for the int8 calibration")
+    parser.add_argument("--radiograph", type=Path, default=benchmarks_page.ROOT / "target/demo-data/RG1_UNCR.dcm")
     parser.add_argument("--openvino-library", type=Path, help="folder of the onnxruntime-openvino wheel's libraries")
-    parser.add_argument("--exporter", default=str(page.ROOT / "target/release/radzero-export"))
-    parser.add_argument("--program", default=str(page.ROOT / "target/release/encode"))
+    parser.add_argument("--radzero", default=str(benchmarks_page.ROOT / "target/release/radzero"))
+    parser.add_argument("--program", default=str(benchmarks_page.ROOT / "target/release/encode"))
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--report", type=Path, default=page.ROOT / "docs/benchmarks.md")
+    parser.add_argument("--report", type=Path, default=benchmarks_page.ROOT / "docs/benchmarks.md")
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
 
@@ -75,12 +75,12 @@ def main():
         spread = expected[2].std()
         for name, device, options in contenders:
             library = arguments.openvino_library if device.startswith("openvino") else None
-            # Weights are mapped where they lie, so the folder must outlive the process.
+            # The weights are mapped from the folder, so it must outlive the process.
             with tempfile.TemporaryDirectory() as folder:
                 model = Path(folder) / "model"
-                subprocess.run([arguments.exporter, *options, checkpoint, model], check=True, stderr=subprocess.DEVNULL)
+                subprocess.run([arguments.radzero, "export", *options, checkpoint, model], check=True, stderr=subprocess.DEVNULL)
                 if name == "int8":
-                    calibrations.add(page.calibration(model))
+                    calibrations.add(benchmarks_page.calibration(model))
                 kind, found = answer(arguments, model, device, library, Path(folder))
             rows.append([what, name, *row(kind, found, expected), f"{spread:.2f}"])
             print(rows[-1], flush=True)
@@ -88,20 +88,20 @@ def main():
         "activations", "radzero", "runs on", "tokens, relative L2", "maps, mean", "maps, largest", "probabilities, largest",
         "spread of the maps",
     ]  # fmt: skip
-    page.write_section(arguments.report, "Benchmarks", "precision", [
+    benchmarks_page.write_section(arguments.report, "Benchmarks", "precision", [
         "## What precision costs",
         "",
-        f"Errors against PyTorch in fp32 on a real radiograph, over {len(PROMPTS)} sentences and every pixel; maps and probabilities are "
-        "from 0 to 1. Full size, seeded vision weights, the text encoder's real ones; outliers are channels "
-        "with activations far above the rest, which trained models have and seeded ones have not. The spread is the standard "
-        f"deviation of the exact maps' values. int8 was calibrated on {' and '.join(sorted(calibrations))}. Machine: {page.machine()}.",
+        f"Errors against PyTorch in fp32 on a real radiograph, for {len(PROMPTS)} sentences and every pixel; maps and probabilities "
+        "range from 0 to 1. Full-size model with seeded vision weights and the real text encoder. Outliers are channels whose "
+        "activations are far above the rest: trained models have them, seeded ones do not unless they are added. The spread is the "
+        f"standard deviation of the exact maps. int8 was calibrated on {' and '.join(sorted(calibrations))}. Machine: {benchmarks_page.machine()}.",
         "",
-        *page.table(heading, rows),
+        *benchmarks_page.table(heading, rows),
         "",
-        "What 8 bits change in the demo model's figures (AUROC, pointing, Dice) is in [models/phantom](../models/phantom/README.md#in-8-bits). "
-        "fp16 is for GPUs: see below.",
+        "How int8 changes the demo model's AUROC, pointing game and Dice is in [models/phantom](../models/phantom/README.md#in-8-bits). "
+        "fp16 is for GPUs, see [below](#on-a-gpu).",
         "",
-        page.command("precision.py"),
+        benchmarks_page.command("precision.py"),
     ])  # fmt: skip
 
 

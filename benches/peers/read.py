@@ -1,13 +1,13 @@
-"""Decode and resize to 518 x 518: Pillow, pydicom and OpenCV beside radzero-core, in turns on the same files.
+"""Compares decoding and resizing to 518 x 518 by radzero-core with Pillow, pydicom and OpenCV, in turns on the same files.
 
     pip install -r requirements.txt
     cargo build --release -p radzero-benches --bin read
     python read.py ../../target/release/read ../../target/bench-read
 
-The peers do what the published code does: OpenCV's min-max or scaling, Pillow's resize of three channels; and the same with one
-channel, which is what there is in a radiograph. Ours runs with as many threads as there are cores, and with one. Prints a Markdown
-table of medians in milliseconds; ratios are theirs over ours, with all threads and with one. Fails if a file is missing or another
-picture comes out.
+The peers do what the published code does (OpenCV's min-max normalisation or scaling, Pillow's resize of three channels), and the
+same with one channel, as a radiograph has. radzero-core runs with one thread per core, and with one thread. Prints a Markdown table
+of medians in milliseconds; ratios are the peer's time over radzero's, with all threads and with one. Fails if a file is missing or
+the images differ.
 """
 
 import os
@@ -26,7 +26,7 @@ import files
 
 ROUNDS = 11
 SIDE = 518
-# Decoders of lossy files differ; mean levels.
+# Decoders of lossy files may differ by this many levels on average.
 TOLERANCE = {"gray.jpg": 0.1}
 
 
@@ -107,7 +107,7 @@ def main():
         for turn in range(ROUNDS + 2):
             for contestant, taken in zip(contestants, times, strict=True):
                 milliseconds, total = contestant.run(folder / name)
-                # The first two turns warm all up.
+                # The first two turns warm up.
                 if turn >= 2:
                     taken.append(milliseconds)
                 elif contestant is contestants[0]:

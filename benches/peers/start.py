@@ -1,7 +1,7 @@
-"""From the start of the process to the printed result, and the memory that takes: `radzero infer` against the model in
-PyTorch, in turns; and what the export takes. Writes a section of docs/benchmarks.md.
+"""Time and memory of a process from its start to the result, `radzero infer` and PyTorch in turns, and of the export; writes a
+section of docs/benchmarks.md.
 
-README.md says how everything that it takes is made, and with which command it was run.
+README.md says how to make the inputs, and has the command line.
 """
 
 import argparse
@@ -13,13 +13,13 @@ import tempfile
 import time
 from pathlib import Path
 
-import page
+import benchmarks_page
 
 PROMPT = "There is fibrosis"
 
 
 def timed(command):
-    """Seconds and peak resident MiB of a process that must succeed."""
+    """Seconds and peak resident MiB of a process, which must succeed."""
     started = time.perf_counter()
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     _, status, usage = os.wait4(process.pid, 0)
@@ -27,7 +27,7 @@ def timed(command):
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode != 0:
         raise SystemExit(f"{command[0]} ended with {process.returncode}")
-    # Kilobytes everywhere but on macOS, which counts bytes.
+    # In kilobytes, except on macOS, which counts bytes.
     return seconds, usage.ru_maxrss / (1 << 20 if sys.platform == "darwin" else 1 << 10)
 
 
@@ -37,26 +37,26 @@ def mib(paths):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--checkpoint", type=Path, default=page.ROOT / "target/parity/checkpoint")
-    parser.add_argument("--model", type=Path, default=page.ROOT / "target/parity/model", help="its export")
-    parser.add_argument("--radiograph", type=Path, default=page.ROOT / "target/demo-data/RG1_UNCR.dcm")
-    parser.add_argument("--programs", type=Path, default=page.ROOT / "target/release")
+    parser.add_argument("--checkpoint", type=Path, default=benchmarks_page.ROOT / "target/parity/checkpoint")
+    parser.add_argument("--model", type=Path, default=benchmarks_page.ROOT / "target/parity/model", help="its export")
+    parser.add_argument("--radiograph", type=Path, default=benchmarks_page.ROOT / "target/demo-data/RG1_UNCR.dcm")
+    parser.add_argument("--programs", type=Path, default=benchmarks_page.ROOT / "target/release")
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--report", type=Path, default=page.ROOT / "docs/benchmarks.md")
+    parser.add_argument("--report", type=Path, default=benchmarks_page.ROOT / "docs/benchmarks.md")
     arguments = parser.parse_args()
 
     with tempfile.TemporaryDirectory() as folder:
-        reference = [sys.executable, page.ROOT / "xtask/parity/reference.py", arguments.checkpoint, arguments.radiograph]
+        reference = [sys.executable, benchmarks_page.ROOT / "dev/xtask/parity/reference.py", arguments.checkpoint, arguments.radiograph]
         infer = [arguments.programs / "radzero", "infer", "--model", arguments.model]
         commands = {
             "PyTorch": [*reference, f"{folder}/out.safetensors", "--prompt", PROMPT],
             "radzero infer": [*infer, "--prompt", PROMPT, arguments.radiograph],
         }
-        found = {name: [] for name in [*commands, "radzero-export"]}
-        # The first round brings the files into memory and is not counted.
+        found = {name: [] for name in [*commands, "radzero export"]}
+        # The first round brings the files into the page cache and is not counted.
         for index in range(arguments.rounds + 1):
-            export = [arguments.programs / "radzero-export", arguments.checkpoint, f"{folder}/model{index}"]
-            for name, command in (commands | {"radzero-export": export}).items():
+            export = [arguments.programs / "radzero", "export", arguments.checkpoint, f"{folder}/model{index}"]
+            for name, command in (commands | {"radzero export": export}).items():
                 measured = timed([str(word) for word in command])
                 print(f"{name}: {measured[0]:.2f} s, {measured[1]:.0f} MiB", flush=True)
                 if index > 0:
@@ -72,19 +72,20 @@ def main():
         ["peak memory of radzero infer, MiB", f"{memory:.0f}", f"below {1.3 * weights + 400:.0f}", memory < 1.3 * weights + 400],
         ["peak memory of the export / largest weight file", f"{exporting / largest:.2f}", "below 1.5", exporting < 1.5 * largest],
     ]  # fmt: skip
-    page.write_section(arguments.report, "Benchmarks", "start", [
+    benchmarks_page.write_section(arguments.report, "Benchmarks", "start", [
         "## From the start to the result",
         "",
-        f"One process, one sentence and one radiograph (DICOM, 1955 x 1841) with a full-size model, files in the page cache; medians "
-        f"of {arguments.rounds} rounds in turns. PyTorch's is `xtask/parity/reference.py`: the same computation, its result saved in place of printed. "
-        f"The export writes {weights:.0f} MiB of weights from a file of {largest:.0f} MiB. Memory is the greatest resident set, mapped weights "
-        f"included; bounds are 1.3 x the weights + 400 MiB, and 1.5 x the file. Machine: {page.machine()}.",
+        f"One process that compares one sentence with one radiograph (DICOM, 1955 x 1841), with a full-size model and files in the page "
+        f"cache; medians of {arguments.rounds} rounds in turns. The PyTorch program is `dev/xtask/parity/reference.py`: the same "
+        f"computation, but it saves its result instead of printing it. The export writes {weights:.0f} MiB of weights from a file of "
+        f"{largest:.0f} MiB. Memory is the peak resident set, including mapped weights; the bounds are 1.3 x the weights + 400 MiB, and "
+        f"1.5 x the file. Machine: {benchmarks_page.machine()}.",
         "",
-        *page.table(["process", "s", "peak MiB"], [[name, f"{a:.2f}", f"{b:.0f}"] for name, (a, b) in medians.items()]),
+        *benchmarks_page.table(["process", "s", "peak MiB"], [[name, f"{a:.2f}", f"{b:.0f}"] for name, (a, b) in medians.items()]),
         "",
-        *page.table(["goal", "measured", "wanted", "met"], [[*row, "yes" if met else "**no**"] for *row, met in goals]),
+        *benchmarks_page.table(["goal", "measured", "wanted", "met"], [[*row, "yes" if met else "**no**"] for *row, met in goals]),
         "",
-        page.command("start.py"),
+        benchmarks_page.command("start.py"),
     ])  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-//! What the benches share: the model, and inputs of full size, made up, as their content does not matter for time.
+//! What the benches share: the model, and made-up inputs of full size, since their content does not matter for the time.
 
 use std::path::{Path, PathBuf};
 
@@ -6,28 +6,28 @@ use ndarray::{Array2, ArrayBase, Dimension, OwnedRepr, ShapeBuilder, ShapeError}
 use radzero_core::Radiograph;
 use radzero_models::Exported;
 
-/// Names the model directory that the benches run.
+/// The environment variable that names the model directory.
 pub const MODEL_VARIABLE: &str = "RADZERO_BENCH_MODEL";
 
-/// Patches a side of the full-size model.
+/// Patches per side of the full-size model's image.
 pub const GRID: usize = 37;
-/// Length of a token of the full-size model.
+/// Values per token of the full-size model.
 pub const HIDDEN: usize = 768;
 
-/// Prompts that an image is compared with: as many as a common data set has findings.
+/// Prompts per image: as many as a common data set has findings.
 pub const PROMPTS: usize = 14;
 
-/// A model directory to run.
+/// The model directory of a bench.
 #[derive(Debug)]
 pub enum ModelDirectory {
-    /// The one that [`MODEL_VARIABLE`] names.
+    /// The directory that [`MODEL_VARIABLE`] names.
     Named(PathBuf),
-    /// The demo model.
+    /// The exported demo model.
     Demo(Exported),
 }
 
 impl ModelDirectory {
-    /// The one that [`MODEL_VARIABLE`] names, else the demo model, exported to a temporary folder.
+    /// The directory that [`MODEL_VARIABLE`] names, or else the demo model, exported to a temporary folder.
     ///
     /// # Errors
     /// If the demo model cannot be exported.
@@ -38,7 +38,7 @@ impl ModelDirectory {
         }
     }
 
-    /// Where it is.
+    /// Its path.
     #[must_use]
     pub fn path(&self) -> PathBuf {
         match self {
@@ -48,21 +48,21 @@ impl ModelDirectory {
     }
 }
 
-/// Says on standard error that something is not measured, as `missing` is not there, and which `command` makes it.
+/// Says on standard error that a bench is skipped because `missing` does not exist, and which `command` makes it.
 pub fn skip(bench: &str, missing: &Path, command: &str) {
     eprintln!("{bench}: skipped, as {} is missing; this makes it: {command}", missing.display());
 }
 
-/// Different sentences, which differ from those of another `turn`, too.
+/// Sentences that differ from each other and from those of every other `turn`.
 #[must_use]
 pub fn sentences(count: usize, turn: usize) -> Vec<String> {
     (0..count).map(|index| format!("There is finding {index} of turn {turn}")).collect()
 }
 
-/// Values from -1 to 1 of a fixed sequence (xorshift32).
+/// A fixed sequence of values from -1 to 1 (xorshift32).
 ///
 /// # Errors
-/// None: the number of values is that of the shape.
+/// Never: the number of values is that of the shape.
 pub fn values<D: Dimension>(shape: impl ShapeBuilder<Dim = D>) -> Result<ArrayBase<OwnedRepr<f32>, D>, ShapeError> {
     let shape = shape.into_shape_with_order();
     let mut state = 1_u32;
@@ -76,7 +76,7 @@ pub fn values<D: Dimension>(shape: impl ShapeBuilder<Dim = D>) -> Result<ArrayBa
     ArrayBase::from_shape_vec(shape, std::iter::repeat_with(next).take(count).collect())
 }
 
-/// A radiograph of the given size.
+/// A made-up radiograph of the given size.
 ///
 /// # Errors
 /// If it is empty or too large.
@@ -84,7 +84,7 @@ pub fn radiograph(height: usize, width: usize) -> radzero_core::Result<Radiograp
     numbered_radiograph(height, width, 0)
 }
 
-/// One of many that differ.
+/// A made-up radiograph that differs from those with another `number`.
 ///
 /// # Errors
 /// If it is empty or too large.

@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
-"""Puts the service under load: load.py SERVICE MODEL_DIR [--small] [--rounds N] [--image FILE]
+"""Load test of the service: load.py SERVICE MODEL_DIR [--small] [--rounds N] [--image FILE]
 
-Starts SERVICE on a free port of this machine, with 64 places in its queue, and sends it requests over 1, 64 and 5,000 connections at once.
-Of the 5,000 some go away in the middle, some send garbage, some have deadlines that are too short. Afterwards nothing of them may be left in
-the service. Each round is the same again: memory must not grow from one to the next.
+Starts SERVICE on a free local port, with 64 places in its queue, and sends it requests over 1, 64 and 5,000 connections at once.
+Of the 5,000, some disconnect midway, some send garbage, and some set deadlines that are too short. Afterwards the queue must be
+empty. All rounds are alike, and memory must not grow from one to the next.
 
-Prints what came back, and ends with 1 if anything is wrong: an answer that is not expected, none in time, a result that differs, something
-left, growing memory, a panic, an exit other than 0. Needs nothing but Python 3; memory is measured on Linux.
+Prints the answers, and exits with 1 on any fault: an unexpected answer, no answer in time, a wrong result, requests left in the
+queue, growing memory, a panic, a non-zero exit of the service. Needs only Python 3; memory is measured on Linux.
 """
 
 import argparse
@@ -29,9 +29,9 @@ import urllib.parse
 HERE = pathlib.Path(__file__).resolve().parent
 IMAGE = HERE / "../../tests/golden/images/gray8.png"
 PROMPTS = ["There is nodule", "There is pleural effusion"]
-# Seconds after which an answer counts as missing: more than the service gives a request.
+# In seconds: the service's time limit, and the time after which an answer counts as missing.
 TIMEOUT, HANG = 60, 120
-# Bytes that memory may grow by from the second round to the last: less than a kilobyte a request.
+# Bytes by which memory may grow from the second round to the last: less than a kilobyte per request.
 GROWTH = 8 << 20
 
 GARBAGE = [
@@ -41,7 +41,7 @@ GARBAGE = [
     b"POST /infer?prompt=a HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\nzz\r\n\r\n",
 ]
 CLOSED = "closed"
-# What each kind of client may be answered. A queue that is full comes before anything that is wrong with the image.
+# Statuses that each kind of client may get. A full queue is reported before any fault of the image.
 EXPECTED = {
     "asks": {200, 503},
     "hurries": {200, 408, 503, 504},
@@ -51,10 +51,10 @@ EXPECTED = {
     "garbage": {400, 503, CLOSED},
     "leaves": {None},
     "leaves early": {None},
-    "says little": {None},
+    "stalls": {None},
 }
-# Of 100 connections.
-CROWD = {"asks": 60, "hurries": 10, "no prompt": 3, "no image": 3, "cut off": 3, "garbage": 6, "leaves": 7, "leaves early": 6, "says little": 2}
+# Kinds of clients among 100 connections.
+CROWD = {"asks": 60, "hurries": 10, "no prompt": 3, "no image": 3, "cut off": 3, "garbage": 6, "leaves": 7, "leaves early": 6, "stalls": 2}
 
 
 class Closed(Exception):
@@ -62,7 +62,7 @@ class Closed(Exception):
 
 
 class Connection:
-    """A connection to the service, kept for as long as the service keeps it."""
+    """A connection to the service, reused until the service closes it."""
 
     def __init__(self, port):
         self.port, self.socket, self.received = port, None, b""
@@ -84,7 +84,7 @@ class Connection:
         try:
             await asyncio.get_running_loop().sock_sendall(self.socket, b"".join(parts))
         except (BrokenPipeError, ConnectionResetError):
-            pass  # It may have answered before it closed.
+            pass  # The service may have answered before it closed the connection.
 
     async def receive(self):
         try:
@@ -116,14 +116,14 @@ class Connection:
 
 
 def head(length, prompts=PROMPTS, timeout=None):
-    """The head of a request for a body of this length."""
+    """The head of a request with a body of this length."""
     query = urllib.parse.urlencode([("prompt", prompt) for prompt in prompts])
     deadline = f"x-timeout-seconds: {timeout}\r\n" if timeout else ""
     return f"POST /infer?{query} HTTP/1.1\r\nhost: localhost\r\n{deadline}content-length: {length}\r\n\r\n".encode()
 
 
 class Load:
-    """What comes back at one level."""
+    """One level of load, and the answers it gets."""
 
     def __init__(self, port, image, expected, tries, wrong):
         self.port, self.image, self.expected, self.tries, self.wrong = port, image, expected, tries, wrong
@@ -184,7 +184,7 @@ class Load:
         elif kind == "leaves early":
             await connection.send(head(len(image)), image[: len(image) // 2])
             await asyncio.sleep(chance.uniform(0, 0.5))
-        elif kind == "says little":
+        elif kind == "stalls":
             await connection.send(head(len(image))[:30])
             await asyncio.sleep(2)
 
@@ -196,7 +196,7 @@ class Load:
 
     async def run(self, kinds, requests):
         connections = [Connection(self.port) for _ in kinds]
-        # All are there before the first asks.
+        # All connections are open before the first request is sent.
         await asyncio.wait_for(asyncio.gather(*(connection.open() for connection in connections)), HANG)
         start = time.perf_counter()
         clients = [
@@ -210,7 +210,7 @@ class Load:
 
 
 async def watch(port, slowest):
-    """Looks at the service's health all the time: nothing may hold up its threads."""
+    """Polls /health the whole time, to show that nothing blocks the service's threads."""
     connection = Connection(port)
     while True:
         start = time.perf_counter()
@@ -221,7 +221,7 @@ async def watch(port, slowest):
 
 
 async def until_empty(port, wrong):
-    """The status once nothing is left."""
+    """Waits until the queue is empty, and returns its status."""
     connection, deadline = Connection(port), time.monotonic() + 30
     while True:
         _, status = await connection.get("/status")
@@ -235,7 +235,7 @@ async def until_empty(port, wrong):
 
 
 def memory(process):
-    """Bytes of the process that are resident, where Linux tells."""
+    """Resident memory of the process in bytes, where Linux reports it."""
     try:
         lines = pathlib.Path(f"/proc/{process.pid}/status").read_text().splitlines()
     except OSError:
@@ -275,7 +275,7 @@ async def put_under_load(process, port, arguments, wrong):
             after = await until_empty(port, wrong)
             totals = {name: after["totals"][name] - before["totals"][name] for name in ("answered", "failed", "ended", "refused")}
             report(connections, load, seconds, slowest[0], totals, memory(process))
-            # Those that left are among the service's counts, and not among ours: of thousands some had a place.
+            # Clients that left are in the service's counts but not in ours; among thousands, some had a place.
             answered, left = load.answers[200], totals["ended"] - load.answers[504]
             if calm:
                 agree = totals["answered"] == answered == connections * requests and left == totals["refused"] == 0
@@ -284,7 +284,7 @@ async def put_under_load(process, port, arguments, wrong):
             if not agree:
                 wrong(f"the service counts {totals}, its clients {dict(load.answers)}")
         rounds.append(memory(process))
-    # The first leaves the allocator with what 5,000 connections need at once.
+    # In the first round the allocator takes what 5,000 connections need at once, and keeps it.
     if len(rounds) > 2 and None not in rounds and rounds[-1] - rounds[1] > GROWTH:
         wrong(f"memory grows from round to round: {', '.join(map(megabytes, rounds))}")
 
@@ -299,7 +299,7 @@ def report(connections, load, seconds, slowest, totals, size):
 
 
 def started(process, log):
-    """The port, once the service listens."""
+    """Waits until the service listens, and returns its port."""
     deadline = time.monotonic() + HANG
     while process.poll() is None and time.monotonic() < deadline:
         for line in pathlib.Path(log).read_text().splitlines(True):
@@ -311,16 +311,16 @@ def started(process, log):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("service", help="the program")
-    parser.add_argument("model", help="the model's directory")
-    parser.add_argument("--small", action="store_true", help="1, 8 and 200 connections, for a test")
-    parser.add_argument("--rounds", type=int, default=4, help="how often (default: 4)")
-    parser.add_argument("--image", type=pathlib.Path, default=IMAGE, help="the radiograph that is sent")
+    parser.add_argument("service", help="path of the service program")
+    parser.add_argument("model", help="model directory")
+    parser.add_argument("--small", action="store_true", help="only 1, 8 and 200 connections, for the test suite")
+    parser.add_argument("--rounds", type=int, default=4, help="number of rounds (default: 4)")
+    parser.add_argument("--image", type=pathlib.Path, default=IMAGE, help="radiograph to send")
     arguments = parser.parse_args()
-    # Places in the queue, and how often a client asks that is told to come back.
+    # Places in the queue, and how often a client tries if the queue is full.
     arguments.capacity, arguments.tries = (8, 1) if arguments.small else (64, 3)
 
-    # For both ends: each connection is a file handle.
+    # For this process and the service: every connection needs a file descriptor.
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     faults = collections.Counter()
@@ -330,7 +330,7 @@ def main():
 
     with tempfile.NamedTemporaryFile() as log:
         command = [arguments.service, arguments.model, "--listen", "127.0.0.1:0", "--capacity", str(arguments.capacity), "--timeout", str(TIMEOUT)]
-        # glibc: with an arena for each thread it takes many rounds until all have what they need, and a leak would be lost in that.
+        # With one glibc arena per thread, memory would settle only after many rounds, and a leak would not show.
         process = subprocess.Popen(command, stderr=log, env=os.environ | {"MALLOC_ARENA_MAX": "1"})
         try:
             port = started(process, log.name)
@@ -340,9 +340,9 @@ def main():
                 wrong(f"the service ended with {process.returncode}")
         finally:
             process.kill()
-        said = pathlib.Path(log.name).read_text()
-        if "panicked" in said or "error " in said:
-            wrong(f"the service said: {said}")
+        written = pathlib.Path(log.name).read_text()
+        if "panicked" in written or "error " in written:
+            wrong(f"the service said: {written}")
 
     for message, count in faults.most_common(20):
         print(f"wrong, {count} times: {message}")

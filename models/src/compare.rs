@@ -1,27 +1,27 @@
-//! What another precision costs: two measurements on the same phantoms, side by side.
+//! The cost of another precision: two measurements on the same phantoms, side by side.
 
 use std::fmt;
 
 use crate::measure::{Figures, Measurement};
 use crate::targets::extended_dice;
 
-/// A mean figure may drop by less than this.
+/// Means must drop by less than this.
 pub const DROP: f64 = 0.01;
 
-/// Two measurements, on the same phantoms.
+/// Two measurements on the same phantoms.
 #[derive(Debug)]
 pub struct Compared<'a> {
-    /// In 32 bits.
+    /// The measurement in 32 bits.
     pub exact: &'a Measurement,
-    /// In fewer.
+    /// The measurement in fewer bits.
     pub other: &'a Measurement,
 }
 
-/// A figure, as the mean over the findings, in both measurements.
-type Row = (&'static str, Option<f64>, Option<f64>);
+/// The name of a figure, and its mean over the findings in each measurement.
+type MeanPair = (&'static str, Option<f64>, Option<f64>);
 
 impl Compared<'_> {
-    fn rows(&self) -> [Row; 7] {
+    fn means(&self) -> [MeanPair; 7] {
         let both = |name, figure: fn(&Figures) -> Option<f64>| {
             (name, self.exact.macro_mean(figure), self.other.macro_mean(figure))
         };
@@ -36,10 +36,10 @@ impl Compared<'_> {
         ]
     }
 
-    /// One line for every figure that drops by [`DROP`] or more, or is there in one measurement only.
+    /// One line for every figure that drops by [`DROP`] or more, or that only one measurement has.
     #[must_use]
     pub fn dropped(&self) -> Vec<String> {
-        let lines = self.rows().into_iter().filter_map(|(name, exact, other)| match (exact, other) {
+        let lines = self.means().into_iter().filter_map(|(name, exact, other)| match (exact, other) {
             (Some(exact), Some(other)) if exact - other < DROP => None,
             (Some(exact), Some(other)) => {
                 Some(format!("{name}: from {exact:.4} to {other:.4}, less than {DROP} allowed"))
@@ -55,7 +55,7 @@ impl fmt::Display for Compared<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "{} phantoms, means over the findings.\n", self.exact.phantoms)?;
         writeln!(f, "| figure | fp32 | int8 | difference |\n| --- | --- | --- | --- |")?;
-        for (name, exact, other) in self.rows() {
+        for (name, exact, other) in self.means() {
             let number = |value: Option<f64>| value.map_or_else(|| "-".to_owned(), |value| format!("{value:.4}"));
             let difference = exact.zip(other).map(|(exact, other)| other - exact);
             let difference = difference.map_or_else(|| "-".to_owned(), |value| format!("{value:+.4}"));

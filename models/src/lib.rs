@@ -1,15 +1,17 @@
 //! The checkpoint that comes with the repository, and its export for tests and benches.
 //!
-//! [`measure`] asks it about phantoms that it has not seen, with the scores in [`scores`]; [`report`] holds the result
-//! against the [`targets`], [`compare`] against that of another precision.
+//! [`measure`] runs it on phantoms that it has not seen, with the metrics in [`metrics`]; [`report`] compares the figures with
+//! the [`targets`], and [`compare`] with those of another precision.
 //!
-//! `phantom/` is a small model trained on drawn radiographs. It is for demonstration and tests, and useless for patients:
-//! its README is its model card.
+//! `phantom/` is a small model trained on drawn radiographs, for demonstration and tests. It is useless for patients; its
+//! README is the model card.
+
+#![forbid(unsafe_code)]
 
 pub mod compare;
 pub mod measure;
+pub mod metrics;
 pub mod report;
-pub mod scores;
 pub mod targets;
 
 use std::ops::Range;
@@ -37,10 +39,10 @@ impl Exported {
     }
 }
 
-/// What can go wrong with [`phantom`].
+/// Why [`phantom`] failed.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// There is no room for a temporary folder.
+    /// A temporary folder cannot be created.
     #[error("cannot create a temporary folder")]
     Folder(#[from] std::io::Error),
     /// The export failed.
@@ -58,13 +60,13 @@ pub fn phantom() -> Result<Exported, Error> {
     Ok(Exported(folder))
 }
 
-/// Seeds of the phantoms that 8 bits are calibrated on: as many as the exporter looks at, of those that training saw.
+/// Seeds of the phantoms for int8 calibration: as many as the exporter uses, apart from those that are measured.
 const CALIBRATION: Range<u64> = 0..16;
 
-/// Draws phantoms to calibrate on as PNG files in `folder`.
+/// Draws the phantoms for int8 calibration as PNG files in `folder`.
 ///
 /// # Errors
-/// If one cannot be drawn or written.
+/// If a phantom cannot be drawn or written.
 pub fn draw_calibration(folder: &Path) -> Result<(), radzero_phantom::Error> {
     CALIBRATION.into_iter().try_for_each(|seed| {
         let phantom = Plan::new(seed).draw(Size::square(measure::SIDE))?;

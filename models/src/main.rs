@@ -1,4 +1,6 @@
-//! `radzero-models`: measures the phantom model through its export and the runtime, on phantoms that it has not seen.
+//! `radzero-models`: exports the phantom model and measures it with `radzero-core` on phantoms that it has not seen.
+
+#![forbid(unsafe_code)]
 
 use std::io::{self, Write as _};
 use std::path::PathBuf;
@@ -15,25 +17,25 @@ use radzero_models::{draw_calibration, phantom_checkpoint};
 
 /// Measures the phantom model on phantoms that it has not seen, and prints the table of its model card.
 ///
-/// Fails if a target is missed, or with --compare if 8 bits cost too much.
+/// Fails if a target is missed, or with --compare if int8 costs too much.
 #[derive(Debug, Parser)]
 struct Arguments {
-    /// How many phantoms
+    /// How many phantoms to draw
     #[arg(long, default_value_t = 500)]
     count: u64,
-    /// Seed of the first
+    /// Seed of the first phantom
     #[arg(long, default_value_t = HELD_OUT)]
     seed: u64,
-    /// The checkpoint
+    /// Checkpoint folder
     #[arg(long, default_value_os_t = phantom_checkpoint())]
     checkpoint: PathBuf,
     /// Numeric precision of the image encoder
     #[arg(long, value_enum, default_value = "fp32", value_name = "PRECISION")]
     precision: PrecisionName,
-    /// Folder of radiographs that int8 is calibrated on [default: drawn phantoms]
+    /// Folder of radiographs for the int8 calibration [default: drawn phantoms]
     #[arg(long, value_name = "DIR")]
     calibration: Option<PathBuf>,
-    /// Measures fp32 and int8 and prints what the second changes
+    /// Measure fp32 and int8, and print the differences
     #[arg(long, conflicts_with = "precision")]
     compare: bool,
 }
@@ -62,25 +64,29 @@ fn main() -> ExitCode {
     }
 }
 
-/// Prints the table; the targets that were missed.
+/// Prints the table and returns the targets that were missed.
 fn run(arguments: &Arguments) -> Result<Vec<String>, Box<dyn std::error::Error>> {
     let (table, missed) = if arguments.compare {
-        let (exact, other) = (of(arguments, PrecisionName::Fp32)?, of(arguments, PrecisionName::Int8)?);
+        let (exact, other) =
+            (export_and_measure(arguments, PrecisionName::Fp32)?, export_and_measure(arguments, PrecisionName::Int8)?);
         let compared = Compared { exact: &exact, other: &other };
         (compared.to_string(), compared.dropped())
     } else {
-        let (measured, targets) = (of(arguments, arguments.precision)?, Targets::FULL);
+        let (measured, targets) = (export_and_measure(arguments, arguments.precision)?, Targets::FULL);
         (Report { measured: &measured, targets }.to_string(), targets.missed(&measured))
     };
     match io::stdout().write_all(table.as_bytes()) {
-        // Whether targets are missed is the exit status's to say, with or without a reader.
+        // The exit status says whether targets were missed, even if nobody reads the table.
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error.into()),
         _ => Ok(missed),
     }
 }
 
-/// Exports in this precision, and measures.
-fn of(arguments: &Arguments, precision: PrecisionName) -> Result<Measurement, Box<dyn std::error::Error>> {
+/// Exports the checkpoint in this precision and measures it.
+fn export_and_measure(
+    arguments: &Arguments,
+    precision: PrecisionName,
+) -> Result<Measurement, Box<dyn std::error::Error>> {
     let folder = tempfile::tempdir()?;
     let directory = folder.path().join("model");
     let mut options = ExportOptions::new(arguments.checkpoint.clone(), directory.clone());

@@ -1,4 +1,4 @@
-//! Asks the model about drawn phantoms, and what its answers are worth.
+//! Runs the model on drawn phantoms and computes its figures.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -7,42 +7,42 @@ use ndarray::Array2;
 use radzero_core::{Comparison, EncodedPrompt, RadZero, Radiograph};
 use radzero_phantom::{Kind, Phantom, Plan, Side, Size, absent, on_side, present};
 
-use crate::scores::{auroc, dice, mean};
+use crate::metrics::{auroc, dice, mean};
 
-/// Seeds from here on serve measurement alone: training ends before.
+/// The first seed that is used for measurement only; training uses lower ones.
 pub const HELD_OUT: u64 = 3_000_000;
 
-/// The one threshold of all maps and findings. It is the middle of the scale, and was not tuned.
+/// The threshold for all maps and findings: the middle of the scale, not tuned.
 pub const THRESHOLD: f32 = 0.5;
 
-/// Width and height of the phantoms in pixels: larger than the model's side, so that the resampling counts too.
+/// Width and height of the phantoms in pixels: larger than the model's input, so that resampling is measured, too.
 pub const SIDE: u32 = 448;
 
-/// What is found out about a finding on one phantom.
+/// The model's answers about one finding on one phantom, held against the truth.
 #[derive(Clone, Copy, Debug)]
 struct Answer {
     present: bool,
     /// Logits of "There is X" and "There is no X".
     yes: f32,
     no: f32,
-    /// Logits of "X on the right" and "X on the left", and whether it is on the right, where it is on one side only.
+    /// Where the finding is on one side only: the logits of "X on the right" and "X on the left", and whether it is on the right.
     sides: Option<(f32, f32, bool)>,
-    /// Whether the peak lies in a box of the finding, where it is present.
+    /// Where the finding is present: whether the map's peak lies in one of its boxes.
     hit: Option<bool>,
-    /// Dice of the mask, where it is present.
+    /// Where the finding is present: the Dice coefficient of the mask.
     dice: Option<f64>,
-    /// Share of the map that is not above the threshold, where it is absent.
+    /// Where the finding is absent: the share of the map that is not above the threshold.
     quiet: Option<f64>,
 }
 
-/// The figures of one finding. `None` where the phantoms do not allow the figure.
+/// The figures of one finding; `None` if these phantoms do not allow to compute the figure.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Figures {
-    /// Phantoms that have it.
+    /// Phantoms with the finding.
     pub positives: usize,
     /// AUROC of the logit of "There is X".
     pub auroc: Option<f64>,
-    /// Share of the positives whose peak lies within a box of the finding.
+    /// Share of the positives whose peak lies in a box of the finding (pointing game).
     pub pointing: Option<f64>,
     /// Mean Dice over the positives, at [`THRESHOLD`].
     pub dice: Option<f64>,
@@ -50,7 +50,7 @@ pub struct Figures {
     pub yes: Option<f64>,
     /// Share of the negatives for which "There is no X" scores above "There is X".
     pub no: Option<f64>,
-    /// AUROC of "X on the right" minus "X on the left" for right against left, where it is on one side.
+    /// AUROC of "X on the right" minus "X on the left", where the finding is on one side only.
     pub sides: Option<f64>,
     /// Mean share of the map that is not above [`THRESHOLD`], over the negatives.
     pub quiet: Option<f64>,
@@ -59,25 +59,25 @@ pub struct Figures {
 /// The figures of all findings.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Measurement {
-    /// Phantoms asked about.
+    /// The number of phantoms.
     pub phantoms: usize,
-    /// By finding.
+    /// The figures of each finding.
     pub figures: BTreeMap<Kind, Figures>,
 }
 
-/// What can go wrong with [`measure`].
+/// Why [`measure`] failed.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The phantom cannot be drawn.
+    /// A phantom cannot be drawn.
     #[error(transparent)]
     Draw(#[from] radzero_phantom::Error),
     /// The model fails.
     #[error(transparent)]
     Model(#[from] radzero_core::Error),
-    /// The model did not compare all sentences.
+    /// The model did not return one comparison per sentence.
     #[error("4 comparisons expected, {found} found")]
     Comparisons {
-        /// How many came back.
+        /// How many it returned.
         found: usize,
     },
     /// The levels do not fill the image.
@@ -85,7 +85,7 @@ pub enum Error {
     Shape(#[from] ndarray::ShapeError),
 }
 
-/// Asks the model about the phantoms of these seeds.
+/// Runs the model on the phantoms of these seeds.
 ///
 /// # Errors
 /// [`Error`].
@@ -106,7 +106,7 @@ pub fn measure(model: &RadZero, seeds: Range<u64>) -> Result<Measurement, Error>
     Ok(Measurement { phantoms, figures })
 }
 
-/// The phantom as a radiograph of 8 bits.
+/// The phantom as an 8-bit radiograph.
 ///
 /// # Errors
 /// [`Error::Model`], [`Error::Shape`].
@@ -115,7 +115,7 @@ pub fn radiograph(phantom: &Phantom) -> Result<Radiograph, Error> {
     Ok(Radiograph::from_gray(Array2::from_shape_vec(shape, phantom.to_u8())?)?)
 }
 
-/// The sentences about a finding: there is, there is no, on the right, on the left.
+/// The sentences about a finding: present, absent, on the right, on the left.
 struct Prompts {
     kind: Kind,
     encoded: Vec<EncodedPrompt>,
@@ -178,7 +178,7 @@ impl Figures {
 }
 
 impl Measurement {
-    /// The mean of a figure over the findings that have it; `None` where none has.
+    /// The mean of a figure over the findings that have it; `None` if none has.
     #[must_use]
     pub fn macro_mean(&self, figure: impl Fn(&Figures) -> Option<f64>) -> Option<f64> {
         mean(self.figures.values().filter_map(figure))

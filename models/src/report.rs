@@ -5,12 +5,12 @@ use std::fmt;
 use crate::measure::{Figures, Measurement, THRESHOLD};
 use crate::targets::{EXTENDED, Targets, extended_dice};
 
-/// Markdown: a row for every finding, one for the means, one for the targets.
+/// The figures as a Markdown table: one row per finding, one for the means and one for the targets.
 #[derive(Debug)]
 pub struct Report<'a> {
-    /// What was measured.
+    /// The figures.
     pub measured: &'a Measurement,
-    /// What must be reached.
+    /// The lower bounds.
     pub targets: Targets,
 }
 

@@ -1,27 +1,27 @@
-//! What the phantom model must reach.
+//! The lower bounds for the phantom model's figures.
 
 use radzero_phantom::Kind;
 
 use crate::measure::{Figures, Measurement};
 
-/// Findings large enough for an outline on the patch grid.
+/// Findings that are large enough to be outlined on the patch grid.
 pub const EXTENDED: [Kind; 5] =
     [Kind::Cardiomegaly, Kind::Effusion, Kind::Pneumothorax, Kind::Mass, Kind::Consolidation];
 
-/// Lower bounds; all figures are shares, 1 is best.
+/// Lower bounds for figures between 0 and 1, where 1 is best.
 #[derive(Clone, Copy, Debug)]
 pub struct Targets {
-    /// AUROC, mean of the findings.
+    /// AUROC, mean over the findings.
     pub auroc_mean: f64,
     /// AUROC of every finding.
     pub auroc: f64,
-    /// Pointing game, mean of the findings.
+    /// Pointing game, mean over the findings.
     pub pointing_mean: f64,
     /// Pointing game of every finding.
     pub pointing: f64,
-    /// Dice, mean of the [`EXTENDED`] findings.
+    /// Dice, mean over the [`EXTENDED`] findings.
     pub dice_mean: f64,
-    /// "There is X" above "There is no X" and the other way round, for every finding.
+    /// "There is X" above "There is no X" where X is present, and below it where X is absent, for every finding.
     pub says: f64,
     /// AUROC of right against left, for every finding that has a side.
     pub sides: f64,
@@ -30,7 +30,7 @@ pub struct Targets {
 }
 
 impl Targets {
-    /// For 500 phantoms.
+    /// The targets for 500 phantoms.
     pub const FULL: Targets = Targets {
         auroc_mean: 0.98,
         auroc: 0.95,
@@ -42,7 +42,7 @@ impl Targets {
         quiet: 0.95,
     };
 
-    /// One line for every target that is missed, with what was measured.
+    /// One line for every target that is missed, with the measured value.
     #[must_use]
     pub fn missed(&self, measured: &Measurement) -> Vec<String> {
         let mut missed = Vec::new();
@@ -69,11 +69,11 @@ impl Targets {
     }
 }
 
-/// Mean Dice of the [`EXTENDED`] findings.
+/// Mean Dice over the [`EXTENDED`] findings.
 #[must_use]
 pub fn extended_dice(measured: &Measurement) -> Option<f64> {
     let dice = |kind: &Kind| measured.figures.get(kind).and_then(|f: &Figures| f.dice);
-    crate::scores::mean(EXTENDED.iter().filter_map(dice))
+    crate::metrics::mean(EXTENDED.iter().filter_map(dice))
 }
 
 #[cfg(test)]
@@ -131,7 +131,7 @@ mod tests {
     fn means_can_miss() {
         let missed = Targets::FULL.missed(&measured(|_, f| (f.auroc, f.pointing) = (Some(0.96), Some(0.8))));
         assert_eq!(missed.len(), 2, "{missed:?}");
-        // Small findings have no part in it.
+        // Small findings do not count.
         let missed = Targets::FULL.missed(&measured(|kind, f| f.dice = EXTENDED.contains(&kind).then_some(0.4)));
         assert_eq!(missed, ["mean Dice of extended findings: 0.4000, at least 0.5 expected"]);
     }

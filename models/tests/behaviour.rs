@@ -1,7 +1,7 @@
-//! The phantom model sees: it tells findings apart, points at them, outlines them and knows right from left.
+//! The phantom model works: it tells findings apart, points at them, outlines them and knows right from left.
 //!
-//! A small sample of what `cargo run --release --package radzero-models` measures, so with wider bounds: of the 80 phantoms
-//! about 16 have each finding, and one of these counts 0.06.
+//! The same figures as `cargo run --release --package radzero-models`, on fewer phantoms and so with wider bounds: about 16 of
+//! the 80 phantoms have each finding, so each of these counts 0.06.
 
 #![allow(clippy::unwrap_used, missing_docs)]
 
@@ -25,14 +25,14 @@ const TARGETS: Targets = Targets {
 fn the_model_sees() {
     let exported = radzero_models::phantom().unwrap();
     let model = RadZero::open(exported.path()).unwrap();
-    // Apart from the phantoms of the model card.
+    // Other phantoms than those of the model card.
     let first = HELD_OUT + 10_000;
     let measured = measure(&model, first..first + 80).unwrap();
     let missed = TARGETS.missed(&measured);
     assert!(missed.is_empty(), "{}\n{}", missed.join("\n"), Report { measured: &measured, targets: TARGETS });
 }
 
-/// A sentence that means nothing to the model is flat and low compared with one that is true.
+/// The maps of meaningless sentences stay low, compared with that of a true one.
 #[test]
 fn unrelated_sentences_stay_low() {
     let exported = radzero_models::phantom().unwrap();

@@ -1,4 +1,4 @@
-//! The program without a reader.
+//! The program when nobody reads its output.
 #![allow(clippy::unwrap_used)]
 
 use std::path::Path;
@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 fn a_reader_that_is_gone_does_not_change_the_verdict() {
     let run = |closed: bool| {
         let mut command = Command::new(env!("CARGO_BIN_EXE_radzero-models"));
-        // Cargo's setting is relative to the workspace, and tests run in their package.
+        // Cargo's environment settings are relative to the workspace, but tests run in their package's folder.
         command.args(["--count", "2"]).current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join(".."));
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         if closed {

@@ -1,4 +1,4 @@
-//! What is printed, and where: results on standard output, everything else on standard error.
+//! Printing: results on standard output, everything else on standard error.
 
 use std::borrow::Cow;
 use std::io::{self, Write as _};
@@ -7,14 +7,14 @@ use std::path::Path;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::Serialize;
 
-use crate::error::{Failure, Outcome};
+use crate::error::{Completion, Failure};
 
-/// Prints a line on standard error. There is nowhere to report that this failed.
+/// Prints a line on standard error. A failure is ignored: there is nowhere to report it.
 pub(crate) fn complain(line: &str) {
     let _ = writeln!(io::stderr().lock(), "{line}");
 }
 
-/// Prints `text` on standard output at once. If whoever read it has enough, that ends the command before its work is done.
+/// Prints `text` on standard output and flushes. If the reader has closed it, the error ends the command.
 pub(crate) fn print(text: &str) -> Result<(), Failure> {
     let mut stdout = io::stdout().lock();
     stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()).map_err(|error| match error.kind() {
@@ -23,7 +23,7 @@ pub(crate) fn print(text: &str) -> Result<(), Failure> {
     })
 }
 
-/// Prints the last of a command that did all it had to: nothing is lost with a reader that has enough.
+/// Prints the last output of a command whose work is done; a reader that has closed standard output misses nothing.
 pub(crate) fn print_last(text: &str) -> Result<(), Failure> {
     match print(text) {
         Err(Failure::Closed) => Ok(()),
@@ -31,7 +31,7 @@ pub(crate) fn print_last(text: &str) -> Result<(), Failure> {
     }
 }
 
-/// The same text without control characters: file names and prompts must not steer a terminal or break a line.
+/// Escapes control characters: file names and prompts must not control the terminal or break a line.
 pub(crate) fn one_line(text: &str) -> Cow<'_, str> {
     if !text.contains(char::is_control) {
         return text.into();
@@ -42,62 +42,62 @@ pub(crate) fn one_line(text: &str) -> Cow<'_, str> {
     text.chars().map(escape).collect::<String>().into()
 }
 
-/// As [`one_line`], each line for itself.
+/// [`one_line`] for each line of a text.
 pub(crate) fn lines(text: &str) -> String {
     text.split('\n').map(one_line).collect::<Vec<_>>().join("\n")
 }
 
-/// A path for people.
+/// A path as shown to the user.
 pub(crate) fn shown(path: &Path) -> String {
     one_line(&path.to_string_lossy()).into_owned()
 }
 
-/// A progress bar on standard error, invisible unless that is a terminal.
+/// A progress bar on standard error, visible only on a terminal.
 pub(crate) fn progress(length: u64, template: &str) -> ProgressBar {
     let bar = ProgressBar::with_draw_target(Some(length), ProgressDrawTarget::stderr());
-    // A malformed template is a mistake in this program that costs the bar its shape, not the command its result.
+    // A malformed template only costs the bar its style.
     bar.set_style(ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar()));
     bar
 }
 
-/// Standard output and error of a loop over images, around its progress bar.
+/// Standard output and error of a loop over images, with its progress bar.
 pub(crate) struct Console {
     bar: ProgressBar,
     json: bool,
     files: bool,
     left: usize,
     closed: bool,
-    outcome: Outcome,
+    completion: Completion,
 }
 
-/// An image that failed, on standard error with `--json`.
+/// The line for a failed image on standard error, with `--json`.
 #[derive(Serialize)]
-struct FailedImage<'a> {
+struct FailedLine<'a> {
     image: Cow<'a, str>,
     kind: &'a str,
     error: String,
 }
 
 impl Console {
-    /// For `images` images; with `json`, failures are reported as JSON and nothing else is said; with `files`, files are
-    /// written beside what is printed.
+    /// A console for `images` images. With `json`, failures are reported as JSON and nothing else goes to standard error. `files`
+    /// says that the command also writes files.
     pub(crate) fn new(images: usize, json: bool, files: bool) -> Self {
         let bar = match images {
             1 => ProgressBar::hidden(),
             _ => progress(images as u64, "{bar:32} {pos}/{len} images, {eta} left"),
         };
-        Self { bar, json, files, left: images, closed: false, outcome: Outcome::Done }
+        Self { bar, json, files, left: images, closed: false, completion: Completion::Done }
     }
 
-    /// Tells people something on standard error.
+    /// Prints a note on standard error, unless with `json`.
     pub(crate) fn note(&self, line: &str) {
         if !self.json {
             self.bar.suspend(|| complain(line));
         }
     }
 
-    /// Prints results on standard output. Once that is closed, a loop that writes files goes on without it; another ends
-    /// unless no image is left.
+    /// Prints results on standard output. If it is closed, a loop that writes files continues without printing; any other loop
+    /// ends with an error, unless no image is left.
     pub(crate) fn result(&mut self, text: &str) -> Result<(), Failure> {
         if self.closed {
             return Ok(());
@@ -113,10 +113,10 @@ impl Console {
 
     /// Reports an image that failed.
     pub(crate) fn failed(&mut self, image: &Path, failure: &Failure) {
-        self.outcome = Outcome::SomeFailed;
+        self.completion = Completion::SomeFailed;
         let message = failure.message();
         let line = if self.json {
-            let failed = FailedImage { image: image.to_string_lossy(), kind: failure.kind(), error: message };
+            let failed = FailedLine { image: image.to_string_lossy(), kind: failure.kind(), error: message };
             serde_json::to_string(&failed).unwrap_or_else(|error| error.to_string())
         } else {
             format!("error: {}: {}", shown(image), one_line(&message))
@@ -124,16 +124,16 @@ impl Console {
         self.bar.suspend(|| complain(&line));
     }
 
-    /// One image more is done, but for printing its results.
+    /// Counts an image as done, before its results are printed.
     pub(crate) fn step(&mut self) {
         self.left = self.left.saturating_sub(1);
         self.bar.inc(1);
     }
 
-    /// Takes the progress bar away.
-    pub(crate) fn finish(self) -> Outcome {
+    /// Clears the progress bar, and says whether all images succeeded.
+    pub(crate) fn finish(self) -> Completion {
         self.bar.finish_and_clear();
-        self.outcome
+        self.completion
     }
 }
 

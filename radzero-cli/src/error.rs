@@ -1,4 +1,4 @@
-//! How a command ends: its outcome, or the failure that stopped it or one of its images.
+//! How a command ends: completed, or stopped by a failure. A failure can also concern a single image.
 
 use std::error::Error as StdError;
 use std::io;
@@ -9,29 +9,31 @@ use radzero_core::{Device, ErrorKind, chain};
 
 use crate::console;
 
-/// How a command that ran to its end did.
+/// How completely a command did its work.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Outcome {
-    /// Everything worked.
+pub(crate) enum Completion {
+    /// All of it.
     Done,
-    /// Something failed and was reported, the rest was done; or it was left undone, as nobody reads on.
+    /// Part of it failed and was reported; the rest was done.
     SomeFailed,
 }
 
-impl From<Outcome> for ExitCode {
-    fn from(outcome: Outcome) -> Self {
-        match outcome {
-            Outcome::Done => Self::SUCCESS,
-            Outcome::SomeFailed => Self::FAILURE,
+impl From<Completion> for ExitCode {
+    fn from(completion: Completion) -> Self {
+        match completion {
+            Completion::Done => Self::SUCCESS,
+            Completion::SomeFailed => Self::FAILURE,
         }
     }
 }
 
-/// What stops a command, or fails one image.
+/// An error that stops the command or fails one image.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Failure {
     #[error(transparent)]
     Library(#[from] radzero_core::Error),
+    #[error(transparent)]
+    Export(#[from] radzero_export::program::Failure),
     #[error(transparent)]
     Evaluation(#[from] radzero_eval::Error),
     #[error("cannot read {}", path.display())]
@@ -53,18 +55,18 @@ pub(crate) enum Failure {
     #[error("cannot draw the picture")]
     Draw(#[source] Box<dyn StdError + Send + Sync>),
     #[error("{option} is for --device {devices}; {device} was given")]
-    NotForDevice { option: &'static str, devices: &'static str, device: Device },
+    NotForDevice { option: &'static str, devices: String, device: Device },
     #[error("cannot prepare for interruption")]
     Interrupt(#[source] ctrlc::Error),
     #[error("cannot write to standard output")]
     Output(#[source] io::Error),
-    /// Whoever read standard output has enough, and not all is done.
+    /// The reader of standard output closed it before the work was done.
     #[error("standard output was closed")]
     Closed,
 }
 
 impl Failure {
-    /// What failed, as a word for programs: the [name of an `ErrorKind`](ErrorKind::name), or `output`.
+    /// The kind of the error in JSON: the [name of an `ErrorKind`](ErrorKind::name), or `output`.
     pub(crate) fn kind(&self) -> &'static str {
         match self {
             Self::Library(error) | Self::Evaluation(radzero_eval::Error::Library(error)) => error.kind().name(),
@@ -78,10 +80,10 @@ impl Failure {
         chain(self)
     }
 
-    /// Ends the command: reports on standard error, and gives the exit status.
+    /// Reports on standard error, and returns the exit status.
     pub(crate) fn report(&self) -> ExitCode {
         if matches!(self, Self::Closed) {
-            return Outcome::SomeFailed.into();
+            return Completion::SomeFailed.into();
         }
         console::complain(&console::lines(&format!("error: {}", self.message())));
         ExitCode::from(2)

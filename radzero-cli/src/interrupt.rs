@@ -1,23 +1,23 @@
-//! Ctrl-C and termination: the process ends at once, without a half-written file.
+//! Ctrl-C and termination: the process ends at once and leaves no half-written file.
 
 use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::error::Failure;
 
-/// The exit status of a process that a user interrupted, as shells give it.
+/// Exit status of an interrupted process, as in shells.
 const INTERRUPTED: i32 = 130;
 
-/// The temporary file being written. Whoever holds the lock may create, rename or remove it.
+/// The temporary file being written. Only the holder of the lock may create, rename or remove it.
 static UNFINISHED: Mutex<Option<PathBuf>> = Mutex::new(None);
 
-/// From now on an interrupted process removes the unfinished file before it ends.
+/// Installs the handler that removes the unfinished file when the process is interrupted.
 pub(crate) fn install() -> Result<(), Failure> {
     ctrlc::set_handler(|| {
-        // Held to the end, so that no other file is begun and none is renamed any more.
+        // Held until the exit, so that no other file is created or renamed.
         let mut unfinished = unfinished();
         if let Some(path) = unfinished.take() {
-            // There is nobody left to tell that this failed.
+            // A failure cannot be reported any more.
             let _ = std::fs::remove_file(path);
         }
         std::process::exit(INTERRUPTED);

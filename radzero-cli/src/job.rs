@@ -1,7 +1,7 @@
-//! The image loop that all commands over images share.
+//! The loop over images that several commands share.
 //!
-//! Checks what needs no model, opens the model, encodes the prompts once, then takes the images in their order: what is
-//! kept in memory does not grow with their number.
+//! Checks everything that needs no model, opens the model, encodes the prompts once, then handles the images in order. Memory
+//! does not grow with their number.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -16,39 +16,39 @@ use radzero_core::{
 use crate::NOTICE;
 use crate::args::{JobArgs, ModelArgs};
 use crate::console::{Console, one_line};
-use crate::error::{Failure, Outcome};
+use crate::error::{Completion, Failure};
 use crate::interrupt;
 use crate::output::files::OutputFiles;
 
-/// One image, compared with every prompt.
-pub(crate) struct Seen<'a> {
+/// An image, compared with every prompt.
+pub(crate) struct ComparedImage<'a> {
     pub(crate) path: &'a Path,
     pub(crate) radiograph: &'a Radiograph,
     pub(crate) comparisons: &'a [Comparison],
     pub(crate) model: &'a RadZero,
 }
 
-/// What a command makes of each image.
-pub(crate) trait Report {
-    /// Results are for programs: nothing but JSON is printed during the loop.
+/// What a command prints and writes for each image.
+pub(crate) trait ImageReport {
+    /// Whether to print JSON only.
     fn json(&self) -> bool {
         false
     }
 
-    /// The files that will be written.
+    /// The files that it writes.
     fn files(&self) -> Option<&OutputFiles>;
 
-    /// Printed before the first result.
+    /// The text before the first result.
     fn heading(&self) -> Option<String> {
         None
     }
 
-    /// Writes the files of one image, and returns what is printed for it.
-    fn image(&self, seen: &Seen<'_>) -> Result<String, Failure>;
+    /// Writes the files of an image, and returns the text to print.
+    fn image(&self, compared: &ComparedImage<'_>) -> Result<String, Failure>;
 }
 
 /// Runs `report` over the images of `args`.
-pub(crate) fn run(args: &JobArgs, report: &impl Report) -> Result<Outcome, Failure> {
+pub(crate) fn run(args: &JobArgs, report: &impl ImageReport) -> Result<Completion, Failure> {
     if report.json() {
         let directory = report.files().map(OutputFiles::directory);
         check_unicode(args.images.iter().map(PathBuf::as_path).chain(directory))?;
@@ -69,7 +69,7 @@ pub(crate) fn run(args: &JobArgs, report: &impl Report) -> Result<Outcome, Failu
     if let Some(heading) = report.heading() {
         console.result(&heading)?;
     }
-    // The next images are read and encoded while this one's results are written.
+    // Reads and encodes the next images while the results of this one are written.
     let queue = EncoderQueue::new(model.clone())?;
     let options = args.read.options();
     let requests = args.images.iter().map(|path| {
@@ -79,11 +79,11 @@ pub(crate) fn run(args: &JobArgs, report: &impl Report) -> Result<Outcome, Failu
     for (path, answer) in queue.encode_all(requests, &Cancellation::new())? {
         let report = |Answer { radiograph, encoded, .. }: Answer| {
             let comparisons = model.compare(&encoded, &prompts)?;
-            report.image(&Seen { path, radiograph: &radiograph, comparisons: &comparisons, model: &model })
+            report.image(&ComparedImage { path, radiograph: &radiograph, comparisons: &comparisons, model: &model })
         };
-        let seen = answer.map_err(Failure::from).and_then(report);
+        let result = answer.map_err(Failure::from).and_then(report);
         console.step();
-        match seen {
+        match result {
             Ok(text) => console.result(&text)?,
             Err(failure) => console.failed(path, &failure),
         }
@@ -91,7 +91,7 @@ pub(crate) fn run(args: &JobArgs, report: &impl Report) -> Result<Outcome, Failu
     Ok(console.finish())
 }
 
-/// Opens the model on its device, with one thread budget for inference and for the rest.
+/// Opens the model on its device, with the same number of threads for inference and everything else.
 pub(crate) fn open(args: &ModelArgs) -> Result<RadZero, Failure> {
     args.check()?;
     let mut builder = RadZero::builder(&args.model).device(args.device);
@@ -108,7 +108,7 @@ pub(crate) fn open(args: &ModelArgs) -> Result<RadZero, Failure> {
     Ok(builder.open()?)
 }
 
-/// Model, provider and runtime, for people.
+/// Model, execution provider and runtime, as a line for the user.
 fn about(model: &RadZero) -> String {
     format!(
         "Model {} {}, {}, ONNX Runtime {}",
@@ -119,12 +119,12 @@ fn about(model: &RadZero) -> String {
     )
 }
 
-/// Which execution provider runs how many nodes.
+/// The number of nodes on each execution provider.
 pub(crate) fn placement(placement: Option<&Placement>) -> String {
     placement.map_or_else(|| "not opened".to_owned(), ToString::to_string)
 }
 
-/// Reads an image. Errors are without its path, which whoever reports them puts before them.
+/// Reads an image. Errors do not name its path; the report of the error adds it.
 pub(crate) fn read(options: &ReadOptions, path: &Path) -> radzero_core::Result<Radiograph> {
     let failed = |source: std::io::Error| {
         Error::new(ErrorKind::of_io(&source, ErrorKind::Io), "cannot read the file").with_source(source)
@@ -132,12 +132,12 @@ pub(crate) fn read(options: &ReadOptions, path: &Path) -> radzero_core::Result<R
     options.read_bytes(&fs::read(path).map_err(failed)?)
 }
 
-/// A path as JSON has it.
+/// A path as JSON text.
 pub(crate) fn unicode(path: &Path) -> Result<&str, Failure> {
     path.to_str().ok_or_else(|| Failure::NotUnicode(path.to_owned()))
 }
 
-/// JSON text is Unicode: a path that is not could not be found again from the result.
+/// Refuses paths that are not Unicode, as JSON could not represent them.
 pub(crate) fn check_unicode<'a>(paths: impl IntoIterator<Item = &'a Path>) -> Result<(), Failure> {
     match paths.into_iter().find(|path| path.to_str().is_none()) {
         Some(path) => Err(Failure::NotUnicode(path.to_owned())),

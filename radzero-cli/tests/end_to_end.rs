@@ -1,4 +1,4 @@
-//! Every command on a model: its output equals the library's, and what fails is said.
+//! Every command on a model: its output equals that of the library, and failures are reported.
 
 #![allow(clippy::unwrap_used, clippy::panic, missing_docs)]
 
@@ -16,14 +16,14 @@ const PROMPTS: [&str; 2] = ["There is edema", "There is a mass in the left lung"
 fn radzero(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_radzero"));
     command.args(arguments);
-    // Cargo's setting is relative to the workspace, and tests run in their package.
+    // Cargo's setting is relative to the workspace, but tests run in the folder of their package.
     if let Some(library) = std::env::var_os("ORT_DYLIB_PATH").map(PathBuf::from).filter(|path| path.is_relative()) {
         command.env("ORT_DYLIB_PATH", Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(library));
     }
     command
 }
 
-/// `command` on images of the golden data, with [`PROMPTS`].
+/// Runs `command` on images of the golden data, with [`PROMPTS`].
 fn run(command: &[&str], model: &Path, images: &[PathBuf]) -> Output {
     let mut process = radzero(command);
     process.arg("--model").arg(model).args(["--prompt", PROMPTS[0], "--prompt", PROMPTS[1]]).args(images);
@@ -110,7 +110,7 @@ fn one_bad_image_does_not_stop_the_rest() {
     assert!(stderr.contains("nowhere.png") && stderr.contains("README.md"), "{stderr}");
 }
 
-/// Runs `command` with standard output closed by whoever reads it, after a line if `after_a_line`.
+/// Runs `command` with a reader that closes standard output, after a line if `after_a_line`.
 #[cfg(unix)]
 fn closed(command: &[&str], model: &Path, images: &[PathBuf], after_a_line: bool) -> (Option<i32>, String) {
     use std::io::{BufRead as _, BufReader, Read as _};
@@ -186,7 +186,7 @@ fn tables_and_points() {
     let row: Vec<String> = std::iter::once(path.to_str().unwrap().to_owned()).chain(row).collect();
     assert_eq!(table.lines().last().unwrap().split_whitespace().collect::<Vec<_>>(), row);
 
-    // A line for the image, one for the heads of the columns, one for each prompt in their order.
+    // One line for the image, one for the column headers, one per prompt in order.
     let lines: Vec<&str> = points.lines().collect();
     assert_eq!(lines.len(), 2 + comparisons.len(), "{points}");
     for (line, found) in lines[2..].iter().zip(&comparisons) {
@@ -203,7 +203,7 @@ fn masks_equal_the_librarys() {
     let exported = Exported::case("native");
     let path = image("gray8.png");
     let comparisons = expected(&exported, &path);
-    // Between the two maps' values, so that masks are neither empty nor full.
+    // Between the map's extremes, so that masks are neither empty nor full.
     let map = comparisons[0].map();
     let threshold = f32::midpoint(map.min(), map.max());
     let out = exported.scratch().join("masks");
@@ -237,7 +237,7 @@ fn overlays_differ_by_prompt_and_hold_colour() {
     };
     let picture = drawn(PROMPTS[0], PROMPTS[1]);
     assert!(picture.width() > picture.height(), "panels stand side by side: {:?}", picture.dimensions());
-    // Margin, panel, margin, panel, margin, colour bar. The middle of a panel is the image, without words.
+    // Margin, panel, margin, panel, margin, colour bar. The middle of a panel shows the image, without text.
     let (margin, bar) = (24, 96);
     let panel = (picture.width() - 3 * margin - bar) / 2;
     let middle = |picture: &image::RgbImage, index: u32| {
@@ -289,7 +289,7 @@ fn what_stops_the_command_is_said_at_once() {
     assert!(stopped(library.env("ORT_DYLIB_PATH", exported.scratch().join("nothing.so"))).contains("nothing.so"));
 }
 
-/// The command as a whole, like the library: whatever the caller sets.
+/// Nothing is written to the home folder, whatever the caller's environment.
 #[test]
 fn the_home_folder_stays_empty() {
     let exported = Exported::case("native");
@@ -311,7 +311,7 @@ fn doctor_tries_every_device_and_says_what_is_needed() {
     let line = |name: &str| stdout.lines().find(|line| line.starts_with(name)).unwrap_or_else(|| panic!("{stdout}"));
     assert!(line("built with").contains("CPUExecutionProvider"), "{stdout}");
     assert!(line("cpu").contains("works"), "{stdout}");
-    // What a device lacks depends on the library and the machine; one that does not work says so.
+    // What a device lacks depends on the library and the machine; a device that does not work must say so.
     for device in ["openvino", "cuda", "tensorrt"] {
         let line = line(device);
         assert!(line.contains("works") || line.contains("cannot") && line.contains("library"), "{line}");

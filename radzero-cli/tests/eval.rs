@@ -1,4 +1,4 @@
-//! `radzero eval` on drawings: what it writes, resumes, refuses and reports.
+//! `radzero eval` on drawings: what it writes, continues, refuses and reports.
 
 #![allow(clippy::unwrap_used, clippy::panic, missing_docs)]
 
@@ -9,8 +9,8 @@ use std::sync::Arc;
 
 use radzero_core::EncoderQueue;
 use radzero_eval::report::result::Evaluation;
+use radzero_eval::tasks::{Classification, Grounding, Segmentation, Task, TaskKind};
 use radzero_eval_demo::Drawn;
-use radzero_eval_demo::classes::{CHEXPERT, SIIM};
 use radzero_eval_demo::direct::{self, DirectScore};
 use radzero_eval_demo::ellipses::drawings;
 use radzero_eval_demo::layout::Layout;
@@ -19,7 +19,7 @@ use radzero_tests::models::Exported;
 fn radzero(arguments: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_radzero"));
     command.arg("eval").args(arguments);
-    // Cargo's setting is relative to the workspace, and tests run in their package.
+    // Cargo's setting is relative to the workspace, but tests run in the folder of their package.
     if let Some(library) = std::env::var_os("ORT_DYLIB_PATH").map(PathBuf::from).filter(|path| path.is_relative()) {
         command.env("ORT_DYLIB_PATH", Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(library));
     }
@@ -102,11 +102,8 @@ fn a_run_writes_its_results_and_goes_on_where_it_stopped() {
     assert_eq!(Some(&found.run.evaluated.text_encoder), model.text_encoder());
     assert_eq!(found.run.evaluated.image_encoder.provider, "CPUExecutionProvider");
     assert_eq!(found.run.evaluated.model, *model.record());
-    let siim = (SIIM, "There is Pneumothorax", "Pneumothorax");
-    same(
-        &found,
-        &direct::segmentation(&queue, &site.drawn, &site.data(), siim, false, found.run.intensity).unwrap().scores(),
-    );
+    let expected = direct::compute(TaskKind::Segmentation, "siim", &queue, &site.drawn, &site.data()).unwrap();
+    same(&found, &expected.scores());
     assert_eq!(fs::read_to_string(out.join("result.md")).unwrap(), stdout);
     let page = fs::read_to_string(out.join("report.html")).unwrap();
     for picture in page.split("src=\"").skip(1).map(|rest| rest.split('"').next().unwrap()) {
@@ -126,7 +123,7 @@ fn a_run_writes_its_results_and_goes_on_where_it_stopped() {
     assert!(stderr.contains("is of another run (data set: SIIM, here RSNA)"), "{stderr}");
 }
 
-/// The image of a case is gone when its picture is drawn.
+/// The image of a case is missing when its picture is drawn.
 #[test]
 fn a_picture_that_fails_costs_no_result() {
     let site = Site::new(40);
@@ -163,10 +160,8 @@ fn images_that_fail_are_reported_and_the_rest_is_scored() {
     let found = result(&site.out("chexpert"));
     let seen: Vec<Drawn> = site.drawn.iter().filter(|drawn| drawn.name != "case-002").cloned().collect();
     let queue = EncoderQueue::new(Arc::new(site.exported.open())).unwrap();
-    same(
-        &found,
-        &direct::classification(&queue, &seen, &site.data(), &CHEXPERT, found.run.intensity).unwrap().scores(),
-    );
+    let expected = direct::compute(TaskKind::Classification, "chexpert", &queue, &seen, &site.data()).unwrap();
+    same(&found, &expected.scores());
 
     let compared = radzero(&[
         "compare",
@@ -201,4 +196,30 @@ fn what_is_missing_is_asked_for() {
     fs::write(&broken, "{}").unwrap();
     let (_, stderr) = status(&radzero(&["compare", broken.to_str().unwrap(), "b.json"]), 2);
     assert!(stderr.contains("is not the result of an evaluation"), "{stderr}");
+}
+
+/// The program offers, reads and documents every registered data set of the task.
+fn every_data_set_of<T: Task>(documented: &str) {
+    let task = T::KIND.to_string();
+    let (help, _) = status(&radzero(&[&task, "--help"]), 0);
+    for entry in T::DATASETS {
+        assert!(help.contains(&format!("- {}:", entry.name)) && help.contains(entry.title), "{entry:?}: {help}");
+        let arguments = [task.as_str(), "--dataset", entry.name, "--model", "m", "--data", "no/such.csv", "--out", "o"];
+        let (_, stderr) = status(&radzero(&arguments), 2);
+        assert!(stderr.contains("no/such.csv") && stderr.contains(" is missing. "), "{entry:?}: {stderr}");
+        let row = documented.lines().find(|line| line.starts_with(&format!("| `{}` |", entry.name)));
+        assert!(row.is_some_and(|row| row.contains(&task) || row.contains("all three")), "{entry:?}: {row:?}");
+    }
+    let arguments = [task.as_str(), "--dataset", "mnist", "--model", "m", "--data", "d", "--out", "o"];
+    let (_, stderr) = status(&radzero(&arguments), 2);
+    let names: Vec<&str> = T::DATASETS.iter().map(|entry| entry.name).collect();
+    assert!(stderr.contains(&format!("[possible values: {}]", names.join(", "))), "{stderr}");
+}
+
+#[test]
+fn every_registered_data_set_is_known() {
+    let documented = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/evaluation.md")).unwrap();
+    every_data_set_of::<Classification>(&documented);
+    every_data_set_of::<Grounding>(&documented);
+    every_data_set_of::<Segmentation>(&documented);
 }

@@ -1,4 +1,4 @@
-//! `radzero inspect`: what is said of a file, the picture, and no word of the patient unless asked.
+//! `radzero inspect`: what it prints about a file, the picture, and no patient data unless asked.
 #![allow(clippy::unwrap_used)]
 
 use std::path::PathBuf;

@@ -1,9 +1,12 @@
-//! What can be said without a model: help, wrong usage, exit statuses.
+//! Help, wrong usage and exit statuses, without a model.
 #![allow(clippy::unwrap_used)]
 
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Output};
+
+use radzero_core::Device;
+use radzero_core::radiograph::IntensityPolicy;
 
 fn radzero(words: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_radzero")).args(words).output().unwrap()
@@ -20,24 +23,81 @@ fn refused(words: &[&str], parts: &[&str]) {
     }
 }
 
-const COMMANDS: [&str; 9] =
-    ["infer", "classify", "ground", "segment", "overlay", "verify", "bench", "doctor", "inspect"];
+/// Commands that run a model over images.
+const IMAGE_COMMANDS: [&str; 5] = ["infer", "classify", "ground", "segment", "overlay"];
 
-#[test]
-fn help_says_research_use_only_and_explains_the_exit_status() {
-    for words in [vec!["--help"], vec!["help"]].into_iter().chain(COMMANDS.map(|command| vec![command, "--help"])) {
-        let output = radzero(&words);
-        let text = String::from_utf8(output.stdout).unwrap();
-        assert_eq!(output.status.code(), Some(0), "{words:?}");
-        assert!(text.contains("Research use only") && text.contains("Exit status"), "{words:?}: {text}");
+/// The help of a command at this width of the terminal.
+fn help(words: &[&str], columns: usize) -> String {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_radzero"));
+    let output = command.args(words).arg("--help").env("COLUMNS", columns.to_string()).output().unwrap();
+    assert_eq!(output.status.code(), Some(0), "{words:?}");
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// The subcommands that the help of a command lists.
+fn subcommands(words: &[&str]) -> Vec<String> {
+    let text = help(words, 100);
+    let Some((_, list)) = text.split_once("\nCommands:\n") else { return Vec::new() };
+    let names = list.lines().take_while(|line| !line.is_empty()).filter_map(|line| line.strip_prefix("  "));
+    let names = names.filter(|line| !line.starts_with(' ')).filter_map(|line| line.split(' ').next());
+    names.filter(|name| *name != "help").map(str::to_owned).collect()
+}
+
+/// Every command and subcommand, as typed after `radzero`.
+fn commands() -> Vec<Vec<String>> {
+    let mut all = vec![Vec::new()];
+    for command in subcommands(&[]) {
+        let nested = subcommands(&[&command]).into_iter().map(|nested| vec![command.clone(), nested]);
+        let nested: Vec<Vec<String>> = nested.collect();
+        all.push(vec![command]);
+        all.extend(nested);
     }
+    assert!(all.len() > 15, "{all:?}");
+    all
 }
 
 #[test]
+fn help_says_research_use_only_and_explains_the_exit_status() {
+    for words in commands() {
+        let words: Vec<&str> = words.iter().map(String::as_str).collect();
+        let text = help(&words, 100);
+        assert!(text.contains("Research use only"), "{words:?}: {text}");
+        assert!(text.contains("Exit status:") || words == ["eval"], "{words:?}: {text}");
+    }
+}
+
+/// A paragraph fills the width, and only text that clap wraps is wrapped.
+#[test]
+fn help_is_wrapped_once() {
+    for columns in [80, 100, 120] {
+        for words in commands() {
+            let words: Vec<&str> = words.iter().map(String::as_str).collect();
+            let text = help(&words, columns);
+            let lines: Vec<&str> = text.lines().collect();
+            for pair in lines.windows(2) {
+                // clap does not wrap the line of the usage.
+                let fits = pair[0].chars().count() <= columns || pair[0].starts_with("Usage: ");
+                assert!(fits, "{words:?} at {columns}: {:?}", pair[0]);
+                // A line of a paragraph at the margin, followed by another: the first word of the next must not fit.
+                let margin = |line: &str| line.starts_with(|first: char| first.is_alphanumeric() || first == '\'');
+                if margin(pair[0]) && margin(pair[1]) {
+                    let next = pair[1].split(' ').next().unwrap();
+                    let joined = pair[0].chars().count() + 1 + next.chars().count();
+                    assert!(joined > columns, "{words:?} at {columns}: {:?}, {:?}", pair[0], pair[1]);
+                }
+            }
+        }
+    }
+}
+
+/// The fields of the schema, and those that only the program writes.
+#[test]
 fn the_json_fields_are_documented() {
-    let text = String::from_utf8(radzero(&["infer", "--help"]).stdout).unwrap();
-    for name in ["image", "width", "height", "model", "provider", "results", "probability", "logit", "map_min", "point"]
-    {
+    let schema = fs::read(concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/result.schema.json")).unwrap();
+    let schema: serde_json::Value = serde_json::from_slice(&schema).unwrap();
+    let text = help(&["infer"], 100);
+    let fields = schema["properties"].as_object().unwrap().keys().map(String::as_str);
+    for name in fields.chain(["image", "provider", "maps", "probability", "logit", "map_min", "map_max", "point"]) {
         assert!(text.contains(name), "{name}: {text}");
     }
 }
@@ -52,7 +112,7 @@ fn the_version_is_the_package_s() {
 fn what_is_needed_must_be_given() {
     refused(&[], &["Usage"]);
     refused(&["diagnose"], &["diagnose"]);
-    for command in &COMMANDS[..5] {
+    for command in &IMAGE_COMMANDS {
         refused(&[command, "--prompt", "x", "a.png"], &["--model"]);
         refused(&[command, "--model", "m", "a.png"], &["--prompt"]);
         refused(&[command, "--model", "m", "--prompt", "x"], &["IMAGE"]);
@@ -78,10 +138,11 @@ fn values_are_checked() {
     for device in ["gpu", "cuda:x", "CPU", "cpu:0"] {
         let mut words = with(&["--threshold", "0.5", "--device"]);
         words.push(device);
-        refused(&words, &[device, "cpu, openvino, openvino:bf16, cuda, cuda:N, tensorrt, tensorrt:N"]);
+        refused(&words, &[device, &Device::forms()]);
     }
     refused(&with(&["--threshold", "0.5", "--threads", "0"]), &["--threads"]);
-    refused(&["inspect", "a.png", "--intensity", "minmax"], &["reference, display or min-max"]);
+    let policies = IntensityPolicy::ALL.map(IntensityPolicy::name).join(", ");
+    refused(&["inspect", "a.png", "--intensity", "minmax"], &[&format!("[possible values: {policies}]")]);
 }
 
 #[test]
@@ -104,7 +165,7 @@ fn options_of_a_gpu_are_refused_elsewhere() {
             refused(&[&with(&["--device", "cuda"])[..], &[&flag]].concat(), &["--memory-limit", limit]);
         }
     }
-    // Where they belong, the next thing is the model.
+    // With the right device, the next check is the model.
     let fits = ["--device", "tensorrt", "--memory-limit", "512", "--engine-cache", "no/such/cache"];
     refused(&[&run[..], &["--model", "no/such/model"], &fits].concat(), &["no/such/model"]);
     assert!(!Path::new("no").exists(), "no cache is made for a model that is not there");

@@ -1,4 +1,4 @@
-//! What can go wrong, with the file, what was expected and what was found.
+//! Errors: which file or value, what was expected and what was found.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -12,10 +12,10 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// A file of a data set is not there.
+    /// A file of a data set does not exist.
     #[error("{} is missing. {owner}", path.display())]
     Missing {
-        /// Where it was looked for.
+        /// The expected path.
         path: PathBuf,
         /// Who distributes it, and how.
         owner: String,
@@ -23,44 +23,44 @@ pub enum Error {
     /// A file could not be read or written.
     #[error("cannot {action} {}", path.display())]
     Io {
-        /// What was tried.
+        /// The operation that failed: "read", "write".
         action: &'static str,
         /// The file.
         path: PathBuf,
-        /// Why it failed.
+        /// The cause.
         source: io::Error,
     },
-    /// A file does not have the documented form.
+    /// A file does not have the documented format.
     #[error("{}{}: {message}", path.display(), .line.map_or(String::new(), |line| format!(", line {line}")))]
     Format {
         /// The file.
         path: PathBuf,
-        /// The line, counted from 1, where it is known.
+        /// The line, from 1, if known.
         line: Option<u64>,
         /// What was expected and what was found.
         message: String,
     },
-    /// A ground truth does not fit its image.
+    /// The ground truth does not fit its image.
     #[error("the ground truth does not fit the image: {0}")]
     Truth(String),
-    /// The journal in the output directory is of another run.
+    /// The journal in the output directory belongs to another run.
     #[error("{} is of another run ({difference}): choose another directory, or remove the file to start anew", path.display())]
     OtherRun {
         /// The journal.
         path: PathBuf,
-        /// The first setting that differs, there and here.
+        /// The first setting that differs, with both values.
         difference: String,
     },
-    /// Another process writes the journal.
+    /// Another process is writing the journal.
     #[error("{} is in use by another process", .0.display())]
     InUse(PathBuf),
     /// Two results cannot be compared.
     #[error("the results cannot be compared: {0}")]
     Incomparable(String),
-    /// A map or logit is not what a model may give.
+    /// The model returned a logit or map value outside its range.
     #[error("the model gave a value that is not allowed: {0}")]
     ModelValue(Undefined),
-    /// From the model or the image decoder.
+    /// An error of the model or the image decoder.
     #[error(transparent)]
     Library(#[from] radzero_core::Error),
 }

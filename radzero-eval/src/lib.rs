@@ -1,16 +1,22 @@
-//! Evaluation of RadZero models: what the paper measured, on anyone's copy of the data.
+//! Evaluation of RadZero models: the measurements of the paper, on your own copy of the data.
 //!
-//! The modules are the stages of the data flow:
+//! Each module uses only the ones above it:
 //!
-//! 1. [`datasets`]: label files become samples with their ground truth
-//! 2. [`run`]: each image is compared with the sentences of its data set, and a row of what the score needs is journaled
-//! 3. [`tasks`]: what such a row is, and how the rows become a score; classification, grounding, segmentation
-//! 4. [`metrics`]: what the scores are made of
-//! 5. [`report`]: the result as JSON, Markdown and a page with diagrams, beside another result and the published numbers
+//! 1. [`metrics`]: AUROC, Dice, the pointing game and others, with bootstrap intervals
+//! 2. [`datasets`]: readers that turn label files into samples with ground truth, and the list of known data sets
+//! 3. [`tasks`]: classification, grounding and segmentation: what is kept of each image, and how that becomes a score
+//! 4. [`run`]: the loop that compares each image with the sentences of its data set and keeps a journal
+//! 5. [`report`]: the result as JSON, Markdown and a page with diagrams, next to another result or the published numbers
 //!
-//! Research use only. What is measured are similarities between a sentence and an image, never a chance of disease.
+//! Research use only. The evaluation measures similarities between a sentence and an image, never a chance of disease.
 
+#![forbid(unsafe_code)]
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::panic))]
+
+// The examples of README.md are tested with the others.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+mod readme {}
 
 pub mod datasets;
 mod error;

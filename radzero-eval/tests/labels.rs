@@ -1,23 +1,23 @@
-//! Every run-length of SIIM's label file and every box of RSNA's becomes the mask that the published rule draws
-//! (tests/golden/make_labels.py). `cargo xtask eval-labels` fetches the files and runs this.
+//! Masks drawn from every run-length of SIIM's label file and every box of RSNA's equal those of the published rule
+//! (tests/golden/make_labels.py). `cargo xtask eval-labels` fetches the files and runs this test.
 
 #![allow(clippy::unwrap_used, clippy::panic, missing_docs)]
 
 use std::path::Path;
 
+use radzero_core::manifest::sha256_bytes;
 use radzero_eval::datasets::region::Region;
 use radzero_eval::datasets::{Dataset, rsna, siim};
 use rayon::prelude::*;
-use sha2::{Digest as _, Sha256};
 
 const SIDE: usize = 1024;
 
 /// The first four bytes of a SHA-256, hexadecimal.
 fn digest(content: &[u8]) -> String {
-    Sha256::digest(content)[..4].iter().map(|byte| format!("{byte:02x}")).collect()
+    sha256_bytes(content).as_str()[..8].to_owned()
 }
 
-/// A line as in the golden file; `None` for an image without a finding.
+/// A line of the golden file; `None` for an image without a finding.
 fn line(image: &str, region: &Region) -> Option<String> {
     let mask = region.mask(SIDE, SIDE).unwrap_or_else(|error| panic!("{image}: {error}"));
     let area = mask.iter().filter(|&&inside| inside).count();

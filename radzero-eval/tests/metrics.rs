@@ -200,11 +200,11 @@ fn overlap() {
     }
 }
 
-/// Enough pixels that many share a bin: the error is within the bound that is stated with it, and the bound is small.
+/// With enough pixels many share a bin: the error must stay within the bound reported with it, and the bound must be small.
 #[test]
 fn pixel_auroc_is_within_its_bound() {
     let (height, width) = (400, 500);
-    // Spread evenly by the golden ratio; the mask follows the values loosely.
+    // The golden ratio spreads the values evenly; the mask is loosely correlated with them.
     let spread = |index: usize, ratio: f64| (index as f64 * ratio).fract();
     let at = |y: usize, x: usize| y * width + x;
     let map = Array2::from_shape_fn((height, width), |(y, x)| (0.2 + 0.5 * spread(at(y, x), 0.618_033_988_75)) as f32);

@@ -1,19 +1,19 @@
-//! Calibration images, as the model sees them.
+//! Calibration images, read and resized for the model.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use ndarray::Array3;
-use radzero_core::Radiograph;
-use radzero_core::manifest::{Dimensions, Preprocessing};
-use radzero_core::pixels::to_model;
+use radzero_format::manifest::{Dimensions, Preprocessing};
+use radzero_image::Radiograph;
+use radzero_image::pixels::to_model;
 
 use crate::error::ExportError;
 
-/// Images that are looked at, at most: ranges settle after a few, and each costs two runs of the reference.
+/// Largest number of images: ranges settle after a few, and each image costs two runs of the reference.
 const MOST: usize = 16;
 
-/// Reads the radiographs in `folder`: all, or [`MOST`] evenly spread over the order of their names.
+/// Reads the radiographs in `folder`. Of more than [`MOST`], takes that many, evenly spread over the names in order.
 pub(crate) fn read(
     folder: &Path,
     preprocessing: &Preprocessing,
@@ -37,7 +37,7 @@ pub(crate) fn read(
 
 fn image(path: &PathBuf, preprocessing: &Preprocessing, dimensions: &Dimensions) -> Result<Array3<u8>, ExportError> {
     let unusable =
-        |error: radzero_core::Error| ExportError::Calibration { path: path.clone(), problem: format!("{error:#}") };
+        |error: radzero_format::Error| ExportError::Calibration { path: path.clone(), problem: format!("{error:#}") };
     let radiograph = Radiograph::open(path).map_err(unusable)?;
     to_model(&radiograph, preprocessing.geometry, dimensions.image_size, preprocessing.resample).map_err(unusable)
 }

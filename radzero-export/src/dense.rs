@@ -1,4 +1,4 @@
-//! A fully connected layer of the checkpoint, and what can be folded into it.
+//! A fully connected layer of the checkpoint, and scaling that is folded into it.
 
 use ndarray::{Array1, Array2, Axis};
 
@@ -13,26 +13,26 @@ pub(crate) struct Dense {
 }
 
 impl Dense {
-    /// Reads `NAME.weight` and, where there is one, `NAME.bias`.
+    /// Reads `NAME.weight` and, if `bias` is set, `NAME.bias`.
     pub(crate) fn read(weights: &Weights, name: &str, bias: bool) -> Result<Self, ExportError> {
         let weight = weights.matrix(&format!("{name}.weight"))?;
         let bias = if bias { Some(weights.vector(&format!("{name}.bias"))?) } else { None };
         Ok(Self { weight, bias })
     }
 
-    /// The bias, zeros where there is none.
+    /// The bias, or zeros.
     pub(crate) fn biases(&self) -> Array1<f32> {
         self.bias.clone().unwrap_or_else(|| Array1::zeros(self.weight.nrows()))
     }
 
-    /// Folds a factor for each output in, as the layer were followed by a multiplication.
+    /// Multiplies each output by a factor.
     pub(crate) fn scale_outputs(mut self, scale: &Array1<f32>) -> Self {
         self.bias = self.bias.map(|bias| bias * scale);
         self.weight *= &scale.view().insert_axis(Axis(1));
         self
     }
 
-    /// Folds a factor for each input in, as the layer were preceded by a multiplication.
+    /// Multiplies each input by a factor.
     pub(crate) fn scale_inputs(mut self, scale: &Array1<f32>) -> Self {
         self.weight *= scale;
         self

@@ -1,4 +1,4 @@
-//! One error for everything that can go wrong, with paths and expected and found values.
+//! The error of an export, with paths and with expected and found values.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -15,20 +15,20 @@ pub enum ExportError {
     /// A file could not be read or written.
     #[error("cannot {action} {}", path.display())]
     Io {
-        /// What was tried, as a verb.
+        /// The action, as a verb.
         action: &'static str,
         /// The file or folder.
         path: PathBuf,
-        /// The operating system's answer.
+        /// The operating system's error.
         source: std::io::Error,
     },
-    /// Options that do not go together.
+    /// Options that contradict each other.
     #[error("{problem}")]
     Options {
-        /// Which, and what to do.
+        /// Which options, and what to do.
         problem: String,
     },
-    /// A calibration image cannot be read, or there is none.
+    /// A calibration image is unreadable, or there is none.
     #[error("cannot calibrate with {}: {problem}", path.display())]
     Calibration {
         /// The image or the folder.
@@ -44,15 +44,15 @@ pub enum ExportError {
         /// Line, column and cause.
         source: serde_json::Error,
     },
-    /// Settings that are malformed, contradict each other, or ask for a computation that the graphs do not have.
+    /// Settings that are malformed, contradict each other or are not supported.
     #[error("{} asks for what cannot be exported:{}", path.display(), Lines(problems))]
     Settings {
         /// The checkpoint.
         path: PathBuf,
-        /// Every one of them.
+        /// All of them.
         problems: Vec<SettingProblem>,
     },
-    /// The checkpoint holds no weights in a known place, or two sets of them.
+    /// The checkpoint has no weight files of a known name, or two sets of them.
     #[error("{} holds {found}: either model.safetensors or model.safetensors.index.json is needed", path.display())]
     WeightFiles {
         /// The checkpoint.
@@ -65,11 +65,11 @@ pub enum ExportError {
     Safetensors {
         /// The file.
         path: PathBuf,
-        /// Its size.
+        /// Its size in bytes.
         bytes: u64,
-        /// What it seems to be instead, or nothing.
+        /// What it appears to be instead; may be empty.
         hint: &'static str,
-        /// The rule that it breaks.
+        /// Why it is refused.
         source: SafeTensorError,
     },
     /// The shard index does not fit the shards.
@@ -77,10 +77,10 @@ pub enum ExportError {
     ShardIndex {
         /// The index.
         path: PathBuf,
-        /// Every difference.
+        /// All differences.
         problems: Vec<String>,
     },
-    /// A rename rule that does nothing, or gives two tensors the same name.
+    /// A rename rule that matches nothing, or gives two tensors the same name.
     #[error("rename {from}={to}: {problem}")]
     Rename {
         /// The prefix to replace.
@@ -90,59 +90,59 @@ pub enum ExportError {
         /// What is wrong with it.
         problem: String,
     },
-    /// A row that a tensor does not have.
+    /// A row index beyond the end of a tensor.
     #[error("{name}: a row below {rows} expected, {found} found")]
     Row {
         /// The tensor.
         name: String,
-        /// Rows that it has.
+        /// Its number of rows.
         rows: usize,
-        /// The row that was asked for.
+        /// The index.
         found: usize,
     },
-    /// Tensors that are missing, surplus, of another shape or of an unusable type.
+    /// Tensors that are missing or surplus, or have another shape or an unsupported type.
     #[error("the tensors of {} are not those that its config.json describes:{}", path.display(), Lines(problems))]
     Tensors {
         /// The checkpoint.
         path: PathBuf,
-        /// Every one of them.
+        /// All of them.
         problems: Vec<TensorProblem>,
     },
-    /// The tokenizer cannot be read or used.
+    /// The tokenizer is unreadable, or does not fit the text encoder.
     #[error("{}: {problem}", path.display())]
     Tokenizer {
         /// The file.
         path: PathBuf,
         /// What is wrong.
         problem: String,
-        /// The cause, where there is one.
+        /// The cause, if any.
         source: Option<Box<dyn std::error::Error + Send + Sync>>,
     },
-    /// The checkpoint's own computation gives infinities or NaN.
+    /// The checkpoint computes infinities or NaN.
     #[error("the checkpoint computes {found} of {total} values of {what} that are not finite")]
     NotFinite {
         /// Which output.
         what: &'static str,
-        /// How many are not finite.
+        /// How many values are not finite.
         found: usize,
-        /// How many there are.
+        /// How many values there are.
         total: usize,
     },
-    /// The model directory cannot be written where it was asked for.
+    /// The model directory cannot be written to the destination.
     #[error("cannot write a model directory at {}: {problem}", path.display())]
     Destination {
-        /// The place asked for.
+        /// The destination.
         path: PathBuf,
         /// What is in the way.
         problem: String,
     },
-    /// The manifest could not be written.
+    /// The manifest is inconsistent, or a file could not be hashed.
     #[error(transparent)]
-    Manifest(#[from] radzero_core::Error),
+    Manifest(#[from] radzero_format::Error),
 }
 
 impl ExportError {
-    /// For `map_err`: a failed file operation.
+    /// Wraps the error of a file operation; for `map_err`.
     pub(crate) fn io(action: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> Self {
         let path = path.to_owned();
         move |source| Self::Io { action, path, source }
@@ -152,9 +152,9 @@ impl ExportError {
 /// A setting that is malformed, contradictory or not supported.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SettingProblem {
-    /// Where it stands, as `file: field`.
+    /// Its place, as `file: field`.
     pub field: String,
-    /// The value found, as JSON.
+    /// Its value, as JSON.
     pub found: String,
     /// What would be accepted.
     pub expected: String,
@@ -166,7 +166,7 @@ impl fmt::Display for SettingProblem {
     }
 }
 
-/// A list, one indented line each.
+/// Displays a list as indented lines.
 struct Lines<'a, T>(&'a [T]);
 
 impl<T: fmt::Display> fmt::Display for Lines<'_, T> {

@@ -1,11 +1,11 @@
-//! The export as a whole.
+//! The export, from options to a published model directory.
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::PathBuf;
 
 use ndarray::Array3;
-use radzero_core::manifest::{
+use radzero_format::manifest::{
     Dimensions, FORMAT, FORMAT_VERSION, Graph, MANIFEST_FILE, Manifest, OPERATORS_VERSION, PositionConvention,
     PositionEmbedding, Precision, SelfTest, Similarity, SimilarityOperator, Source, Target, Text, sha256_file,
 };
@@ -16,6 +16,7 @@ use crate::error::ExportError;
 use crate::graph;
 use crate::graph::block::Numerics;
 use crate::graph::text::PADDING;
+use crate::metadata::Metadata;
 use crate::onnx::{GraphBuilder, OPSET};
 use crate::progress::{Counter, Progress, Stage};
 use crate::quantize;
@@ -25,35 +26,38 @@ use crate::write::Output;
 const IMAGE_GRAPH: &str = "image_encoder.onnx";
 const TEXT_GRAPH: &str = "text_encoder.onnx";
 
-/// What to export, where to, and how.
+/// Program and version, for manifest and graphs.
+const GENERATOR: &str = concat!(env!("CARGO_PKG_NAME"), " ", env!("CARGO_PKG_VERSION"));
+
+/// What to export, where and how.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct ExportOptions {
     /// Folder with config.json, preprocessor_config.json, tokenizer.json and the weights.
     pub checkpoint: PathBuf,
-    /// The model directory to make; its parent must exist, itself must not.
+    /// The model directory to create. Its parent must exist; it must not exist itself.
     pub destination: PathBuf,
-    /// Replaces a model directory that is there already. Anything else that is there stays, and is an error.
+    /// Replaces an existing model directory. Anything else at the destination is left alone, and is an error.
     pub force: bool,
-    /// How position embeddings are resampled where they are stored for another grid.
+    /// How position embeddings are resampled if they are stored for another grid.
     pub position_embedding: PositionConvention,
     /// Numeric precision of the image graph.
     pub precision: Precision,
-    /// Folder of radiographs (PNG, JPEG, DICOM) that 8-bit scales are chosen on; needed for, and only for, [`Precision::Int8`].
-    /// Of more than 16, 16 are taken, evenly spread over their names' order.
+    /// Folder of radiographs (PNG, JPEG, DICOM) to calibrate [`Precision::Int8`] on: required for it, and refused otherwise. Of
+    /// more than 16 files, 16 are used, evenly spread over the names in order.
     pub calibration: Option<PathBuf>,
-    /// Which operators the graphs are made of.
+    /// Which operators the graphs use.
     pub target: Target,
-    /// Prefixes of tensor names to replace; for each name the first rule that fits applies.
+    /// Prefixes of tensor names to replace. The first matching rule applies to each name.
     pub renames: Vec<Rename>,
-    /// The model's name for people; the checkpoint folder's name if `None`.
+    /// A name for people, recorded in manifest and graphs; the checkpoint folder's name if `None`.
     pub name: Option<String>,
-    /// Licence of the weights, recorded in the manifest.
+    /// Licence of the weights, recorded in manifest and graphs.
     pub weights_license: Option<String>,
 }
 
 impl ExportOptions {
-    /// Exports `checkpoint` to `destination` with every option at its default.
+    /// Exports `checkpoint` to `destination`, with defaults for everything else.
     #[must_use]
     pub fn new(checkpoint: impl Into<PathBuf>, destination: impl Into<PathBuf>) -> Self {
         Self {
@@ -73,11 +77,11 @@ impl ExportOptions {
 
 /// Exports a checkpoint to a model directory and returns its manifest.
 ///
-/// The same checkpoint and options give the same bytes. The directory appears when it is complete; on an error nothing is
-/// left behind. `progress` is called often, from the calling thread.
+/// The same checkpoint and options give the same bytes. The directory appears only when it is complete; an error leaves nothing
+/// behind. `progress` is called often, on the calling thread.
 ///
 /// # Errors
-/// Every [`ExportError`]; settings and tensors that do not fit are listed completely.
+/// Any [`ExportError`]. All unsupported settings, or all tensors that do not fit, are listed in one error.
 pub fn export(options: &ExportOptions, mut progress: impl FnMut(Progress)) -> Result<Manifest, ExportError> {
     let report: &mut dyn FnMut(Progress) = &mut progress;
     check(options)?;
@@ -92,15 +96,21 @@ pub fn export(options: &ExportOptions, mut progress: impl FnMut(Progress)) -> Re
     let source = hash(&checkpoint, report)?;
     let numerics = numerics(&checkpoint, options, &images, report)?;
 
+    let name = name(options);
+    let weights_license = options.weights_license.clone().unwrap_or_else(|| "not stated".into());
+    let metadata = Metadata::new(&name, &weights_license, GENERATOR, &source);
+
     let weights = &checkpoint.weights;
     let bytes = weights.bytes(&["vision_model.", "align_transformer.", LOSS]);
     let counter = Counter::new(report, Stage::ImageEncoder, bytes);
-    let builder = GraphBuilder::begin(image_contract(&dimensions), options.target, weights, &output, counter)?;
+    let builder =
+        GraphBuilder::begin(image_contract(&dimensions), options.target, &metadata, weights, &output, counter)?;
     let image_encoder = graph::image::write(&checkpoint, options.position_embedding, &numerics, builder, &mut output)?;
 
     let bytes = weights.bytes(&["text_model.", "text_projector.", LOSS]);
     let counter = Counter::new(report, Stage::TextEncoder, bytes);
-    let builder = GraphBuilder::begin(text_contract(&dimensions), options.target, weights, &output, counter)?;
+    let builder =
+        GraphBuilder::begin(text_contract(&dimensions), options.target, &metadata, weights, &output, counter)?;
     let text_encoder = graph::text::write(&checkpoint, builder, &mut output)?;
 
     let tokenizer = options.checkpoint.join(TOKENIZER);
@@ -111,9 +121,9 @@ pub fn export(options: &ExportOptions, mut progress: impl FnMut(Progress)) -> Re
         format: FORMAT.into(),
         format_version: FORMAT_VERSION,
         requires: Vec::new(),
-        generator: concat!(env!("CARGO_PKG_NAME"), " ", env!("CARGO_PKG_VERSION")).into(),
-        name: name(options),
-        weights_license: options.weights_license.clone().unwrap_or_else(|| "not stated".into()),
+        generator: GENERATOR.into(),
+        name,
+        weights_license,
         source,
         position_embedding: PositionEmbedding {
             stored_grid: checkpoint.stored_grid,
@@ -126,7 +136,7 @@ pub fn export(options: &ExportOptions, mut progress: impl FnMut(Progress)) -> Re
         text: Text { max_tokens: checkpoint.text.max_tokens, pad_token_id: PADDING },
         precision: options.precision,
         target: options.target,
-        // Every graph for ONNX Runtime has some: those of the text encoder, which is of 32 bits in all of them.
+        // Every model for ONNX Runtime uses some: the text encoder is in 32 bits at any precision.
         operators_version: (options.target == Target::OnnxRuntime).then_some(OPERATORS_VERSION),
         quantization: match &numerics {
             Numerics::Int8(plan) => Some(plan.record()),
@@ -143,7 +153,7 @@ pub fn export(options: &ExportOptions, mut progress: impl FnMut(Progress)) -> Re
     Ok(manifest)
 }
 
-/// Refuses options that do not go together.
+/// Refuses options that contradict each other.
 fn check(options: &ExportOptions) -> Result<(), ExportError> {
     let refuse = |problem: &str| Err(ExportError::Options { problem: problem.to_owned() });
     match (options.precision, options.target, &options.calibration) {
@@ -160,7 +170,7 @@ fn check(options: &ExportOptions) -> Result<(), ExportError> {
     }
 }
 
-/// What the precision means for each layer.
+/// The numerics of each layer, after calibration if the precision is int8.
 fn numerics(
     checkpoint: &Checkpoint,
     options: &ExportOptions,
@@ -178,6 +188,7 @@ fn numerics(
     })
 }
 
+/// The given name, or that of the checkpoint's folder.
 fn name(options: &ExportOptions) -> String {
     let from_folder = || {
         let folder = options.checkpoint.canonicalize().ok()?;
@@ -186,6 +197,7 @@ fn name(options: &ExportOptions) -> String {
     options.name.clone().or_else(from_folder).unwrap_or_else(|| "RadZero".into())
 }
 
+/// Hashes the checkpoint's files.
 fn hash(checkpoint: &Checkpoint, report: &mut dyn FnMut(Progress)) -> Result<Source, ExportError> {
     let mut total = 0;
     for name in &checkpoint.files {
@@ -246,6 +258,7 @@ fn text_contract(dimensions: &Dimensions) -> Graph {
     Graph { file: TEXT_GRAPH.into(), opset: OPSET, inputs, outputs }
 }
 
+/// Computes and writes the self-test.
 fn self_test(
     checkpoint: &Checkpoint,
     options: &ExportOptions,
@@ -257,8 +270,8 @@ fn self_test(
         + checkpoint.architecture.align.layers
         + checkpoint.text.layers * prompts.len();
     let mut counter = Counter::new(report, Stage::SelfTest, blocks as u64);
-    let expectation =
+    let self_test =
         reference::compute(checkpoint, options.position_embedding, options.precision, prompts, &mut counter)?;
-    output.write(reference::FILE, &expectation.bytes)?;
-    Ok(expectation.manifest)
+    output.write(reference::FILE, &self_test.bytes)?;
+    Ok(self_test.manifest)
 }

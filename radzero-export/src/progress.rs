@@ -1,20 +1,20 @@
-//! How far an export has come.
+//! Progress of an export.
 
 use std::fmt;
 
-/// A step of the export, in the order in which they run.
+/// A step of the export. Steps run in this order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Stage {
-    /// The checkpoint's files are hashed; counted in bytes.
+    /// Hashes the checkpoint's files; in bytes.
     Hash,
-    /// Activations on calibration images are looked at; counted in transformer blocks.
+    /// Measures activations on calibration images; in transformer blocks.
     Calibration,
-    /// The image graph's weights are written; counted in bytes.
+    /// Writes the image graph's weights; in bytes.
     ImageEncoder,
-    /// The text graph's weights are written; counted in bytes.
+    /// Writes the text graph's weights; in bytes.
     TextEncoder,
-    /// The self-test is computed; counted in transformer blocks.
+    /// Computes the self-test; in transformer blocks.
     SelfTest,
 }
 
@@ -30,18 +30,18 @@ impl fmt::Display for Stage {
     }
 }
 
-/// What [`export`](crate::export()) tells its caller while it runs.
+/// A progress report of [`export`](crate::export()).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Progress {
-    /// The step that runs.
+    /// The current step.
     pub stage: Stage,
-    /// Units done, of `total`.
+    /// Completed units.
     pub done: u64,
     /// Units in this step.
     pub total: u64,
 }
 
-/// Counts the units of one step and passes them on.
+/// Counts the units of one step and reports them.
 pub(crate) struct Counter<'a> {
     report: &'a mut dyn FnMut(Progress),
     state: Progress,
@@ -59,7 +59,7 @@ impl<'a> Counter<'a> {
         (self.report)(self.state);
     }
 
-    /// The step is over, also where its size was an estimate.
+    /// Completes the step, even if its size was only estimated.
     pub(crate) fn finish(&mut self) {
         self.add(self.state.total);
     }

@@ -1,24 +1,24 @@
-//! The folders of exports that are under way, for a process that is about to end.
+//! The temporary folders of running exports, so that an interrupted process can remove them.
 
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// Whoever holds the lock may create, fill, rename or remove them.
+/// Only the holder of the lock may create, rename or remove these folders, or create files in them.
 static FOLDERS: Mutex<BTreeSet<PathBuf>> = Mutex::new(BTreeSet::new());
 
-/// Removes what the exports of this process have written and not published.
+/// Removes the unpublished files of all exports in this process.
 ///
-/// For a handler of interruptions that ends the process next: from now on every export waits, forever, before it creates or
-/// renames anything. An export that is being published is published first.
+/// For a signal handler that ends the process next: afterwards every export blocks forever before it creates or renames anything.
+/// An export that is just being published is completed first.
 pub fn remove_unfinished() {
     let folders = lock();
     for folder in folders.iter() {
-        // There is nobody left to tell that this failed.
+        // The process is ending, so a failure is not reported.
         let _ = fs::remove_dir_all(folder);
     }
-    // Never unlocked.
+    // Stays locked.
     std::mem::forget(folders);
 }
 
@@ -26,17 +26,17 @@ pub(crate) fn lock() -> MutexGuard<'static, BTreeSet<PathBuf>> {
     FOLDERS.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// A folder's entry, as long as this lives.
+/// Registers a folder while it lives.
 pub(crate) struct Unfinished(PathBuf);
 
 impl Unfinished {
-    pub(crate) fn enter(folders: &mut BTreeSet<PathBuf>, folder: &Path) -> Self {
+    pub(crate) fn register(folders: &mut BTreeSet<PathBuf>, folder: &Path) -> Self {
         folders.insert(folder.to_owned());
         Self(folder.to_owned())
     }
 
-    /// For who holds the lock already: as dropping it.
-    pub(crate) fn leave(self, folders: &mut BTreeSet<PathBuf>) {
+    /// Drops the registration under a lock that is already held.
+    pub(crate) fn unregister(self, folders: &mut BTreeSet<PathBuf>) {
         folders.remove(&self.0);
         std::mem::forget(self);
     }

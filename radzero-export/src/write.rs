@@ -1,18 +1,18 @@
-//! Output that appears whole or not at all: files are written into a sibling folder, which takes the final name at the end.
+//! Writes a model directory whole or not at all: files go into a temporary folder beside it, which is renamed at the end.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 
-use radzero_core::manifest::{FORMAT, FileRecord, Hasher, MANIFEST_FILE};
+use radzero_format::manifest::{FORMAT, FileRecord, Hasher, MANIFEST_FILE};
 use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::error::ExportError;
 use crate::unfinished::{self, Unfinished};
 
-/// A model directory in the making; dropped without [`publish`](Self::publish), nothing is left of it.
+/// An unfinished model directory. Unless [published](Self::publish), it is removed on drop.
 pub(crate) struct Output {
     destination: PathBuf,
     parent: PathBuf,
@@ -22,7 +22,7 @@ pub(crate) struct Output {
 }
 
 impl Output {
-    /// Checks that `destination` is free (or, with `force`, a model directory that may be replaced) and starts beside it.
+    /// Checks that `destination` is free, or with `force` a model directory that may be replaced, and creates the temporary folder.
     pub(crate) fn begin(destination: &Path, force: bool) -> Result<Self, ExportError> {
         check_free(destination, force)?;
         let parent = match destination.parent() {
@@ -31,11 +31,11 @@ impl Output {
         };
         let mut folders = unfinished::lock();
         let folder = new_folder(&parent)?;
-        let unfinished = Unfinished::enter(&mut folders, folder.path());
+        let unfinished = Unfinished::register(&mut folders, folder.path());
         Ok(Self { destination: destination.to_owned(), parent, folder, unfinished, files: BTreeMap::new() })
     }
 
-    /// Starts a file.
+    /// Creates a file.
     pub(crate) fn create(&self, name: &str) -> Result<OutputFile, ExportError> {
         let path = self.folder.path().join(name);
         let _folders = unfinished::lock();
@@ -51,7 +51,7 @@ impl Output {
         self.finish(file)
     }
 
-    /// Completes a file: on disk, hashed and recorded.
+    /// Completes a file: flushes it to disk and records its size and hash.
     pub(crate) fn finish(&mut self, file: OutputFile) -> Result<(), ExportError> {
         let OutputFile { name, path, file, hasher, written } = file;
         let file = file.into_inner().map_err(|error| ExportError::io("write", &path)(error.into_error()))?;
@@ -60,15 +60,15 @@ impl Output {
         Ok(())
     }
 
-    /// The files completed so far.
+    /// The completed files.
     pub(crate) fn files(&self) -> &BTreeMap<String, FileRecord> {
         &self.files
     }
 
-    /// Gives the folder its final name.
+    /// Renames the folder to its final name.
     pub(crate) fn publish(self, force: bool) -> Result<(), ExportError> {
         sync_folder(self.folder.path())?;
-        // Held to the end: an interruption comes before all of this, or after.
+        // Held to the end, so that an interruption takes effect before or after the renaming, not during it.
         let mut folders = unfinished::lock();
         check_free(&self.destination, force)?;
         // The old directory is moved aside, not deleted, until the new one is in place.
@@ -84,16 +84,16 @@ impl Output {
             if let Some((aside, moved)) = old
                 && fs::rename(&moved, &self.destination).is_err()
             {
-                // The only copy of the old model must outlive this error.
+                // Keep the only copy of the old model.
                 let kept = aside.keep();
                 let problem = format!("{error}; the model that was there is kept in {}", kept.display());
                 return Err(ExportError::Destination { path: self.destination, problem });
             }
             return Err(ExportError::io("create", &self.destination)(error));
         }
-        // Renamed: there is nothing left to remove under the old name.
+        // Renamed, so there is nothing to remove under the old name.
         let _ = self.folder.keep();
-        self.unfinished.leave(&mut folders);
+        self.unfinished.unregister(&mut folders);
         sync_folder(&self.parent)
     }
 }
@@ -131,14 +131,14 @@ fn new_folder(parent: &Path) -> Result<TempDir, ExportError> {
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt as _;
-        // Temporary folders are private by default; this one becomes the model directory, so the umask decides.
+        // Temporary folders are private by default. This one becomes the model directory, so the umask applies.
         builder.permissions(fs::Permissions::from_mode(0o777));
     }
     builder.tempdir_in(parent).map_err(ExportError::io("create a folder in", parent))
 }
 
 fn sync_folder(path: &Path) -> Result<(), ExportError> {
-    // Only Unix can open a folder and flush its entries.
+    // Only Unix can flush a folder's entries.
     if cfg!(unix) {
         File::open(path).and_then(|folder| folder.sync_all()).map_err(ExportError::io("write", path))?;
     }
@@ -158,7 +158,7 @@ fn check_free(destination: &Path, force: bool) -> Result<(), ExportError> {
     if !kind.is_dir() {
         return occupied("something that is not a folder is there".into());
     }
-    let Some(named) = files_of_model(destination) else {
+    let Some(named) = named_files(destination) else {
         return occupied("a folder that is not a model directory is there".into());
     };
     if !force {
@@ -179,8 +179,8 @@ fn check_free(destination: &Path, force: bool) -> Result<(), ExportError> {
     occupied(format!("the model directory there holds files that its manifest does not name: {}", foreign.join(", ")))
 }
 
-/// The files that the manifest of a model directory (of any version) names; `None` if there is no manifest.
-fn files_of_model(path: &Path) -> Option<Vec<String>> {
+/// The files that the manifest of a model directory, of any version, names; `None` without a manifest.
+fn named_files(path: &Path) -> Option<Vec<String>> {
     let manifest: Value = serde_json::from_slice(&fs::read(path.join(MANIFEST_FILE)).ok()?).ok()?;
     if manifest.get("format")?.as_str()? != FORMAT {
         return None;

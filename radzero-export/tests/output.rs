@@ -1,4 +1,4 @@
-//! Output: deterministic, whole or not at all.
+//! The model directory: deterministic, complete or absent, and labelled.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
@@ -6,10 +6,10 @@ mod support;
 
 use std::fs;
 
-use radzero_core::manifest::ModelDirectory;
 use radzero_export::{ExportError, PositionConvention, Stage, export};
+use radzero_format::manifest::{ModelDirectory, sha256_bytes};
 use safetensors::SafeTensors;
-use support::{Fixture, names};
+use support::{Fixture, Model, names};
 
 #[test]
 fn the_directory_is_complete_and_matches_its_manifest() {
@@ -42,13 +42,51 @@ fn the_directory_is_complete_and_matches_its_manifest() {
 
 #[test]
 fn the_same_checkpoint_gives_the_same_bytes() {
-    // In another folder, too: no path is written.
+    // In different folders, as no path is written.
     let [first, second] = [Fixture::new(), Fixture::new()].map(|fixture| fixture.write().export().unwrap());
     assert_eq!(first, second);
     let folder = std::env::temp_dir().to_str().unwrap().to_owned();
     for (name, bytes) in &first {
         assert!(!bytes.windows(folder.len()).any(|window| window == folder.as_bytes()), "{name} names a folder");
     }
+}
+
+#[test]
+fn every_graph_states_what_it_is() {
+    let graphs = |fixture: &Fixture| {
+        let mut options = fixture.options();
+        options.weights_license = Some("CC-BY-NC-4.0".into());
+        let manifest = export(&options, |_| {}).unwrap();
+        let files = support::files(&fixture.destination());
+        let [image, text] = [&manifest.image_encoder, &manifest.text_encoder].map(|graph| &graph.file);
+        (manifest.clone(), [image, text].map(|file| Model::read(&files[file])))
+    };
+    let whole = Fixture::new();
+    whole.write();
+    let (manifest, models) = graphs(&whole);
+    for model in models {
+        assert_eq!(model.producer_name(), "radzero-export");
+        assert_eq!(model.producer_version(), env!("CARGO_PKG_VERSION"));
+        let metadata = model.metadata();
+        assert_eq!(metadata["model_name"], "tiny");
+        assert_eq!(metadata["model_license"], "CC-BY-NC-4.0");
+        assert_eq!(metadata["checkpoint_sha256"], manifest.source.files["model.safetensors"].sha256.as_str());
+        assert_eq!(metadata["generator"], concat!("radzero-export ", env!("CARGO_PKG_VERSION")));
+        assert!(metadata["intended_use"].starts_with("Research use only"));
+        assert_eq!(metadata.len(), 5);
+        // The manifest agrees.
+        let stated = [&manifest.name, &manifest.weights_license, &manifest.generator].map(String::as_str);
+        assert_eq!(stated, [metadata["model_name"], metadata["model_license"], metadata["generator"]]);
+    }
+
+    let sharded = Fixture::new();
+    sharded.write_sharded(3);
+    let (manifest, models) = graphs(&sharded);
+    let shards = manifest.source.files.iter().filter(|(name, _)| name.ends_with(".safetensors"));
+    let lines: Vec<String> = shards.map(|(name, file)| format!("{}  {name}\n", file.sha256)).collect();
+    assert_eq!(lines.len(), 3);
+    let combined = sha256_bytes(lines.concat().as_bytes());
+    assert!(models.iter().all(|model| model.metadata()["checkpoint_sha256"] == combined.as_str()));
 }
 
 #[test]
@@ -127,13 +165,13 @@ fn what_is_there_stays_unless_forced_and_a_model() {
     assert_eq!(ModelDirectory::open(fixture.destination()).unwrap().manifest().name, "renamed");
     assert_eq!(names(fixture.destination().parent().unwrap()), ["model"]);
 
-    // A file of somebody else's in it.
+    // With a file that does not belong to the model.
     fs::write(fixture.destination().join("notes.txt"), "mine").unwrap();
     let error = export(&options, |_| {}).unwrap_err();
     assert!(error.to_string().contains("notes.txt"), "{error}");
     assert_eq!(fs::read(fixture.destination().join("notes.txt")).unwrap(), b"mine");
 
-    // A folder and a file that are not models.
+    // At the destination, a folder or a file that is not a model.
     for folder in [true, false] {
         options.destination = fixture.destination().with_file_name("other");
         if folder {

@@ -1,4 +1,4 @@
-//! The program: what a closed pipe and an interruption leave behind.
+//! The program: what is left after a closed pipe and after an interruption.
 
 #![cfg(unix)]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
@@ -11,7 +11,7 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use radzero_core::manifest::ModelDirectory;
+use radzero_format::manifest::ModelDirectory;
 use support::{Fixture, names};
 
 fn start(fixture: &Fixture) -> Child {
@@ -31,7 +31,7 @@ fn a_reader_that_is_gone_does_not_fail_the_export() {
     ModelDirectory::open(fixture.destination()).unwrap().verify_files(|_| {}).unwrap();
 }
 
-/// Puts a pipe in the place of the file.
+/// Replaces a file by a named pipe.
 fn pipe(path: &Path) {
     let new = path.with_extension("pipe");
     assert!(Command::new("mkfifo").arg(&new).status().unwrap().success());
@@ -48,7 +48,7 @@ fn an_interruption_leaves_nothing() {
     for signal in ["-INT", "-TERM"] {
         pipe(&tokenizer);
         let mut child = start(&fixture);
-        // Read for its words and for its hash; what is read next, with both graphs written, never comes.
+        // Read once for the vocabulary and once for the hash. The third read, after both graphs, blocks.
         for _ in 0..2 {
             let mut reading = fs::OpenOptions::new().write(true).open(&tokenizer).unwrap();
             pipe(&tokenizer);

@@ -1,11 +1,11 @@
-//! Settings: switches that work, and everything else refused by name.
+//! Settings: supported switches, and refusal of everything else by name.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
 mod support;
 
-use radzero_core::manifest::SimilarityOperator;
 use radzero_export::{ExportError, SettingProblem, export};
+use radzero_format::manifest::SimilarityOperator;
 use serde_json::{Value, json};
 use support::{Fixture, HIDDEN};
 

@@ -1,17 +1,17 @@
-//! One opaque error with a kind: match on [`Error::kind`], print the rest.
+//! The error type: match on [`Error::kind`], print the rest.
 
 use std::error::Error as StdError;
 use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 
-/// Declares the kinds with their codes and names, so that none can be without.
+/// Declares the kinds together with their codes and names, so that none can lack them.
 macro_rules! kinds {
     ($($(#[$doc:meta])* $kind:ident = $code:literal, $name:literal;)*) => {
-        /// What went wrong, fine enough to act on.
+        /// What went wrong, in enough detail to act on.
         ///
         /// Every kind has a number ([`code`](ErrorKind::code)) and a name ([`name`](ErrorKind::name)) for other languages, logs
-        /// and JSON. Neither changes from version to version; new kinds get new ones.
+        /// and JSON. Neither ever changes; new kinds get new ones.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
         #[non_exhaustive]
         pub enum ErrorKind {
@@ -46,72 +46,72 @@ kinds! {
     Io = 1, "io";
     /// An argument is outside its documented range or does not fit the other arguments.
     Argument = 2, "argument";
-    /// The caller ended the call.
+    /// The caller cancelled the call.
     Cancelled = 3, "cancelled";
-    /// The queue is full, or as many callers wait for an encoder as may: try again later.
+    /// The queue is full, or too many callers wait for an encoder: try again later.
     Busy = 4, "busy";
-    /// The machine or a limit of the process refuses a thread, memory or a file handle.
+    /// The system, or a limit of the process, refuses a thread, memory or a file handle.
     Resources = 5, "resources";
     /// The deadline that the caller gave has passed.
     Deadline = 6, "deadline";
     /// A queue that was drained or shut down takes no more requests.
     ShutDown = 7, "shut-down";
 
-    /// No image of a kind that holds a radiograph: another file type, a DICOM object without an image (SEG, PR, SR, KO).
+    /// Not an image: another file type, or a DICOM object without one (SEG, PR, SR, KO).
     NotAnImage = 20, "not-an-image";
-    /// An image, but of a kind that is not decoded: its transfer syntax, photometric interpretation, depth or sample type.
+    /// An image whose transfer syntax, photometric interpretation, depth or sample type is not supported.
     UnsupportedImage = 21, "image-unsupported";
     /// The file contradicts itself or its format, or is cut off.
     DamagedImage = 22, "image-damaged";
     /// More pixels, or more memory to decode, than is allowed.
     ImageTooLarge = 23, "image-too-large";
-    /// An image in which nothing can be seen: without pixels, or of one value where contrast decides.
+    /// An image that shows nothing: without pixels, or of one value where it is stretched.
     BlankImage = 24, "image-blank";
-    /// Raw detector data (FOR PROCESSING), read only where that is allowed.
+    /// Raw detector data (FOR PROCESSING), which is read only if allowed.
     ForProcessing = 25, "image-for-processing";
-    /// Several frames and none chosen, or a frame chosen that is not there.
+    /// Several frames and none chosen, or a chosen frame that does not exist.
     FrameChoice = 26, "frame-choice";
 
-    /// A prompt without a word.
+    /// A prompt without any word.
     EmptyPrompt = 30, "prompt-empty";
-    /// A prompt of more tokens than the model takes.
+    /// A prompt of more tokens than the model accepts.
     PromptTooLong = 31, "prompt-too-long";
 
     /// The model directory is incomplete, damaged or inconsistent.
     Model = 40, "model";
-    /// The model directory is of another version, or needs what this version does not know.
+    /// The model directory is of another version, or needs an extension that this version does not know.
     ModelVersion = 41, "model-version";
-    /// An encoding is of another model than the one that is asked.
+    /// An encoding was made by another model.
     OtherModel = 42, "other-model";
-    /// The model was opened without the encoder that this needs.
+    /// The model was opened without the encoder that this call needs.
     EncoderNotOpen = 43, "encoder-not-open";
-    /// The self-test computed other values than the checkpoint's.
+    /// The self-test's results differ from the checkpoint's.
     SelfTest = 44, "self-test";
     /// A stored encoding or record is damaged or of another version.
     Encoding = 45, "encoding";
 
-    /// The ONNX Runtime library is missing, too old, damaged, for another machine, or failed.
+    /// The ONNX Runtime library is missing, too old, damaged or for another platform, or it failed.
     Runtime = 50, "runtime";
     /// This process already uses another ONNX Runtime library or environment.
     RuntimeInUse = 51, "runtime-in-use";
     /// The requested execution provider cannot run here.
     Provider = 52, "provider";
-    /// The process was forked after the model was opened: a child cannot use it.
+    /// The process was forked after the model was opened: the child cannot use it.
     Forked = 53, "forked";
-    /// A graph failed while it ran, or gave values that are not finite.
+    /// A graph failed while it ran, or returned values that are not finite.
     Inference = 60, "inference";
 }
 
 impl ErrorKind {
-    /// What a failed access to a file is: `kind`, or [`Resources`](Self::Resources) where memory or file handles ran out.
+    /// The kind of a failed file access: `kind`, or [`Resources`](Self::Resources) if memory or file handles ran out.
     #[must_use]
     pub fn of_io(source: &std::io::Error, kind: Self) -> Self {
-        // EMFILE and ENFILE, for which the standard library has no kind yet.
+        // ENFILE and EMFILE, for which the standard library has no kind yet.
         let handles = cfg!(unix) && matches!(source.raw_os_error(), Some(23 | 24));
         if handles || source.kind() == std::io::ErrorKind::OutOfMemory { Self::Resources } else { kind }
     }
 
-    /// Whether it is the image that was given: a host answers such an error to whoever sent it.
+    /// Whether the error is about the image. A host reports such an error to whoever sent the image.
     #[must_use]
     pub fn is_image(self) -> bool {
         matches!(
@@ -137,13 +137,13 @@ impl fmt::Display for ErrorKind {
 /// Shorthand for results with [`Error`].
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// An error: a [kind](Error::kind), a message with expected and actual values, and the cause where there is one
+/// An error: a [kind](Error::kind), a message with expected and actual values, and the cause if there is one
 /// ([`source`](StdError::source)).
 ///
 /// The message does not repeat its causes: print `{error:#}`, or [`chain`], for all of them on one line.
 ///
-/// Messages name files and values, never a prompt, the content of an image, or a DICOM attribute other than those that describe
-/// the image itself (sizes, bits, transfer syntax); neither do their causes.
+/// Messages and causes name files and values, but never a prompt, the content of an image, or a DICOM attribute other than those
+/// that describe the image itself (sizes, bits, transfer syntax).
 #[derive(Clone)]
 pub struct Error(Box<Inner>);
 
@@ -155,42 +155,41 @@ struct Inner {
 }
 
 impl Error {
-    /// An error without a cause: for hosts that read images or stand in for a model, too.
+    /// An error without a cause. Hosts that read images or replace a model use it too.
     #[must_use]
     pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
         Self(Box::new(Inner { kind, message: message.into(), source: None }))
     }
 
-    /// The same error with what caused it.
+    /// Adds the cause.
     #[must_use]
     pub fn with_source(mut self, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
         self.0.source = Some(source.into().into());
         self
     }
 
-    /// The same error with where it happened before its message: a file, the number of a prompt.
+    /// Puts the place before the message: for example a file, or the number of a prompt.
     #[must_use]
     pub fn within(mut self, place: impl fmt::Display) -> Self {
         self.0.message = format!("{place}: {}", self.0.message);
         self
     }
 
-    /// A file that could not be read or written: [`ErrorKind::Io`], or [`ErrorKind::Resources`] where memory or file handles
-    /// ran out.
+    /// A file that could not be read or written: [`ErrorKind::Io`], or [`ErrorKind::Resources`] if memory or file handles ran out.
     #[must_use]
     pub fn io(path: &Path, action: &str, source: std::io::Error) -> Self {
         let kind = ErrorKind::of_io(&source, ErrorKind::Io);
         Self::new(kind, format!("cannot {action} {}", path.display())).with_source(source)
     }
 
-    /// What went wrong, to act on.
+    /// What went wrong.
     #[must_use]
     pub fn kind(&self) -> ErrorKind {
         self.0.kind
     }
 }
 
-/// The message of an error and those of its causes, outermost first, with colons between them.
+/// The messages of an error and its causes, outermost first, joined by colons.
 #[must_use]
 pub fn chain(error: &dyn StdError) -> String {
     let mut text = error.to_string();
@@ -231,7 +230,7 @@ mod tests {
     use super::*;
     use std::collections::BTreeSet;
 
-    /// Programs in other languages know these: a change breaks them.
+    /// A change breaks programs in other languages.
     #[test]
     fn codes_and_names_are_stable() {
         let found: Vec<(u16, &str)> = ErrorKind::ALL.iter().map(|kind| (kind.code(), kind.name())).collect();

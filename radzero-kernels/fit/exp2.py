@@ -1,10 +1,10 @@
-"""Fits the polynomial that src/function.rs computes powers of 2 with, and prints it with its error.
+"""Fits the polynomial with which src/math.rs computes powers of 2, and prints its coefficients and error.
 
     pip install numpy
     python exp2.py
 
-2^r for r from -1/2 to 1/2, the constant term being 1, so that 2^0 is exact; fitted for least relative error and then
-evaluated in 32 bits, each step rounded once.
+2^r for r from -1/2 to 1/2, with a constant term of 1, so that 2^0 is exact. Fitted for the smallest relative error, then
+evaluated in 32 bits, rounding each step once.
 """
 
 import numpy as np
@@ -17,7 +17,7 @@ def fit(degree):
     exact = 2.0**r
     weights = np.ones_like(r)
     powers = r[:, None] ** np.arange(1, degree + 1)
-    for _ in range(200):  # towards the least greatest relative error (Lawson)
+    for _ in range(200):  # Lawson's iteration: towards the smallest maximum of the relative error
         scale = np.sqrt(weights) / exact
         coefficients = np.linalg.lstsq(powers * scale[:, None], (exact - 1) * scale, rcond=None)[0]
         error = np.abs((1 + powers @ coefficients) / exact - 1)

@@ -1,11 +1,11 @@
-"""Fits the polynomial that src/function.rs computes GELU with, and prints it with its error.
+"""Fits the polynomial with which src/math.rs computes GELU, and prints its coefficients and error.
 
     pip install numpy scipy
     python gelu.py
 
-The normal distribution's lower tail is Phi(-z) = exp(-z^2 / 2) q(z) for z >= 0, where q(z) = erfcx(z / sqrt 2) / 2 falls
-smoothly from 1/2 to 0. In u = 1 / (1 + STEEPNESS z), which maps z to (0, 1], a polynomial without a constant term follows
-it closely. It is fitted at Chebyshev nodes, weighted for least relative error, and then evaluated in 32 bits.
+The lower tail of the normal distribution is Phi(-z) = exp(-z^2 / 2) q(z) for z >= 0, where q(z) = erfcx(z / sqrt 2) / 2 falls
+smoothly from 1/2 to 0. A polynomial in u = 1 / (1 + STEEPNESS z), which maps z to (0, 1], follows q closely without a constant
+term. It is fitted at Chebyshev nodes, weighted for the smallest relative error, then evaluated in 32 bits.
 """
 
 import numpy as np
@@ -22,7 +22,7 @@ def fit(steepness, degree):
     q = erfcx(z / np.sqrt(2)) / 2
     weights = np.ones_like(u)
     powers = u[:, None] ** np.arange(1, degree + 1)
-    for _ in range(60):  # towards the least greatest relative error (Lawson)
+    for _ in range(60):  # Lawson's iteration: towards the smallest maximum of the relative error
         scale = np.sqrt(weights) / q
         coefficients = np.linalg.lstsq(powers * scale[:, None], q * scale, rcond=None)[0]
         error = np.abs(powers @ coefficients / q - 1)

@@ -1,37 +1,31 @@
-//! Attention.
+//! Attention in 32-bit floats.
 //!
-//! Scores of a block of queries against all keys fit in a core's second-level cache, so each block is computed from end to
-//! end: scores, softmax, weighted sum of values. Everything is transposed: keys and values stand in rows and queries side by
-//! side in vectors, so that the softmax of 16 queries is computed in the lanes of a vector, and its weights lie as the second
-//! product wants them.
+//! The scores of a block of queries against all keys fit a core's second-level cache, so each block is computed from end to
+//! end: scores, softmax, weighted sum of values. Everything is transposed: keys and values run along the rows, and queries
+//! side by side in the lanes. A vector thus computes the softmax of 16 queries at once, and the weights already have the
+//! layout that the second product reads.
 
 use fearless_simd::{Simd, f32x16, prelude::*};
 use ndarray::{ArrayViewMut2, ArrayViewMut3, Axis};
 
 use crate::tile::{self, LANES};
-use crate::workers::{Workers, share};
-use crate::{ShapeError, function, scratch, transpose};
+use crate::workers::{Workers, for_each_part};
+use crate::{ShapeError, math, scratch, transpose};
 
-/// What attention is computed over.
+/// The shape of the tensors of attention.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Attention {
-    /// Images of the batch.
+    /// Images in the batch.
     pub images: usize,
-    /// Tokens of an image.
+    /// Tokens per image.
     pub tokens: usize,
     /// Heads.
     pub heads: usize,
-    /// Values of a token in one head.
+    /// Values per token in one head.
     pub width: usize,
 }
 
 impl Attention {
-    /// Levels to each side of zero that queries and keys are rounded to, where they are rounded.
-    pub const LEVELS: f32 = 4095.0;
-
-    /// Greatest width at which a sum of products of such levels fits into 32 bits.
-    pub const WIDEST: usize = 128;
-
     pub(crate) fn check(self, qkv: [&[f32]; 3], y: &[f32]) -> Result<(), ShapeError> {
         let factors = [self.tokens, self.heads, self.width];
         let values = factors.iter().try_fold(self.images, |product, factor| product.checked_mul(*factor));
@@ -42,8 +36,7 @@ impl Attention {
         Ok(())
     }
 
-    /// Values of an image.
-    pub(crate) fn image(self) -> usize {
+    pub(crate) fn values_per_image(self) -> usize {
         self.tokens * self.heads * self.width
     }
 }
@@ -64,14 +57,15 @@ pub(crate) fn run<S: Simd, const ROWS: usize, const VECTORS: usize, const QUERIE
     }
     let keys = tokens.div_ceil(ROWS) * ROWS * width;
     let values = width.div_ceil(ROWS) * ROWS * tokens;
-    let images = q.chunks_exact(shape.image()).zip(k.chunks_exact(shape.image())).zip(v.chunks_exact(shape.image()));
-    for (((q, k), v), y) in images.zip(y.chunks_exact_mut(shape.image())) {
-        scratch::with(heads * (keys + values), |packed| {
+    let length = shape.values_per_image();
+    let images = q.chunks_exact(length).zip(k.chunks_exact(length)).zip(v.chunks_exact(length));
+    for (((q, k), v), y) in images.zip(y.chunks_exact_mut(length)) {
+        scratch::with_f32(heads * (keys + values), |packed| {
             let parts = packed.chunks_exact_mut(keys + values).collect();
-            share(workers, parts, |head, packed: &mut &mut [f32]| {
-                // Keys as blocks [blocks, width, ROWS].
+            for_each_part(workers, parts, |head, packed: &mut &mut [f32]| {
+                // Keys: [blocks, width, ROWS].
                 let (keys, values) = packed.split_at_mut(keys);
-                let rows = rows_of(shape, head, k);
+                let rows = head_rows(shape, head, k);
                 simd.vectorize(
                     #[inline(always)]
                     || transpose::pack::<S, ROWS>(simd, rows, width, keys),
@@ -79,13 +73,13 @@ pub(crate) fn run<S: Simd, const ROWS: usize, const VECTORS: usize, const QUERIE
                 pack_values::<ROWS>(shape, head, v, values);
             });
             let packed: &[f32] = packed;
-            share(workers, parts_of::<QUERIES>(shape, y), |_, (head, first, y)| {
+            for_each_part(workers, query_blocks::<QUERIES>(shape, y), |_, (head, first, y)| {
                 let packed = packed[*head * (keys + values)..][..keys + values].split_at(keys);
-                let block = Block { simd, shape, head: *head, first: *first };
-                scratch::with(QUERIES * (width + tokens.next_multiple_of(ROWS)), |memory| {
+                let block = QueryBlock { simd, shape, head: *head, first_query: *first };
+                scratch::with_f32(QUERIES * (width + tokens.next_multiple_of(ROWS)), |buffer| {
                     simd.vectorize(
                         #[inline(always)]
-                        || block.compute::<ROWS, VECTORS, QUERIES>(q, packed, memory, y),
+                        || block.compute::<ROWS, VECTORS, QUERIES>(q, packed, buffer, y),
                     );
                 });
             });
@@ -93,10 +87,10 @@ pub(crate) fn run<S: Simd, const ROWS: usize, const VECTORS: usize, const QUERIE
     }
 }
 
-/// The result's parts, each a block of queries of one head: (head, first query, \[queries, width\]).
+/// Splits the result of an image into one part for each block of queries: (head, first query, \[queries, width\]).
 ///
-/// One head comes after the other, so that its keys and values stay in the caches.
-pub(crate) fn parts_of<const QUERIES: usize>(
+/// The blocks of a head are next to each other, so that its keys and values stay in the caches.
+pub(crate) fn query_blocks<const QUERIES: usize>(
     shape: Attention,
     y: &mut [f32],
 ) -> Vec<(usize, usize, ArrayViewMut2<'_, f32>)> {
@@ -117,14 +111,14 @@ pub(crate) fn parts_of<const QUERIES: usize>(
     parts
 }
 
-/// Values of a head as blocks of channels \[blocks, tokens, ROWS\]; channels that do not exist are zeros.
+/// Packs the values of a head by blocks of channels, \[blocks, tokens, ROWS\]; missing channels are zeros.
 #[inline(always)]
 pub(crate) fn pack_values<const ROWS: usize>(shape: Attention, head: usize, v: &[f32], packed: &mut [f32]) {
     for (block, packed) in packed.chunks_exact_mut(ROWS * shape.tokens).enumerate() {
         let first = block * ROWS;
         let (packed, _) = packed.as_chunks_mut::<ROWS>();
-        for (packed, row) in packed.iter_mut().zip(rows_of(shape, head, v)) {
-            // Of a length known beforehand, as nearly all are, a copy is two instructions.
+        for (packed, row) in packed.iter_mut().zip(head_rows(shape, head, v)) {
+            // The common case: a copy of constant length takes two instructions.
             match row[first..].first_chunk::<ROWS>() {
                 Some(row) => *packed = *row,
                 None => {
@@ -136,48 +130,48 @@ pub(crate) fn pack_values<const ROWS: usize>(shape: Attention, head: usize, v: &
     }
 }
 
-/// The tokens' values in one head.
-pub(crate) fn rows_of(shape: Attention, head: usize, values: &[f32]) -> impl Iterator<Item = &[f32]> {
+/// One row of values per token: those of one head.
+pub(crate) fn head_rows(shape: Attention, head: usize, values: &[f32]) -> impl Iterator<Item = &[f32]> {
     values.chunks_exact(shape.heads * shape.width).map(move |row| &row[head * shape.width..][..shape.width])
 }
 
 /// A block of queries of one head.
-pub(crate) struct Block<S> {
+pub(crate) struct QueryBlock<S> {
     pub(crate) simd: S,
     pub(crate) shape: Attention,
     pub(crate) head: usize,
-    pub(crate) first: usize,
+    pub(crate) first_query: usize,
 }
 
-impl<S: Simd> Block<S> {
+impl<S: Simd> QueryBlock<S> {
     #[inline(always)]
     fn compute<const ROWS: usize, const VECTORS: usize, const QUERIES: usize>(
         &self,
         q: &[f32],
         (keys, values): (&[f32], &[f32]),
-        memory: &mut [f32],
+        buffer: &mut [f32],
         y: &mut ArrayViewMut2<'_, f32>,
     ) {
-        let (queries, scores) = memory.split_at_mut(self.shape.width * QUERIES);
+        let (queries, scores) = buffer.split_at_mut(self.shape.width * QUERIES);
         self.pack_queries::<QUERIES>(q, queries);
         let greatest = self.scores::<ROWS, VECTORS, QUERIES>(queries, keys, scores);
         let weights = &mut scores[..self.shape.tokens * QUERIES];
-        let factors = self.weights::<VECTORS, QUERIES>(greatest, weights);
-        self.sums::<ROWS, VECTORS, QUERIES>(values, weights, factors, y);
+        let factors = self.softmax::<VECTORS, QUERIES>(greatest, weights);
+        self.weighted_sums::<ROWS, VECTORS, QUERIES>(values, weights, factors, y);
     }
 
-    /// What scores are multiplied by: 1 / sqrt(width), and so that their powers of 2 are those of e without.
-    pub(crate) fn scale(&self) -> f32 {
+    /// The factor of the scores: 1 / sqrt(width), times log2(e), since the softmax computes powers of 2.
+    pub(crate) fn score_scale(&self) -> f32 {
         std::f32::consts::LOG2_E / (self.shape.width as f32).sqrt()
     }
 
-    /// Queries side by side, \[width, QUERIES\], [scaled](Self::scale); queries that do not exist are zeros.
+    /// Packs queries side by side, \[width, QUERIES\], [scaled](Self::score_scale); missing queries are zeros.
     #[inline(always)]
     fn pack_queries<const QUERIES: usize>(&self, q: &[f32], packed: &mut [f32]) {
-        let scale = f32x16::splat(self.simd, self.scale());
+        let scale = f32x16::splat(self.simd, self.score_scale());
         let width = self.shape.width;
         let (channels, _) = packed.as_chunks_mut::<QUERIES>();
-        let mut rows = rows_of(self.shape, self.head, q).skip(self.first).take(QUERIES);
+        let mut rows = head_rows(self.shape, self.head, q).skip(self.first_query).take(QUERIES);
         for lane in (0..QUERIES).step_by(LANES) {
             let mut lanes: [&[f32]; LANES] = [&[]; LANES];
             for lane in &mut lanes {
@@ -191,7 +185,7 @@ impl<S: Simd> Block<S> {
         }
     }
 
-    /// Scores \[keys, QUERIES\], and the greatest of each query.
+    /// Computes the scores, \[keys, QUERIES\], and returns the greatest of each query.
     #[inline(always)]
     fn scores<const ROWS: usize, const VECTORS: usize, const QUERIES: usize>(
         &self,
@@ -207,7 +201,7 @@ impl<S: Simd> Block<S> {
             tile::accumulate::<S, ROWS, VECTORS, QUERIES>(self.simd, keys, queries, 0, &mut sum);
             let (rows, _) = scores.as_chunks_mut::<QUERIES>();
             for (row, sums) in rows.iter_mut().zip(&sum) {
-                store(row, sums);
+                store_full(row, sums);
             }
             for sums in sum.iter().take(tokens - block * ROWS) {
                 for (greatest, score) in greatest.iter_mut().zip(sums) {
@@ -218,9 +212,9 @@ impl<S: Simd> Block<S> {
         greatest
     }
 
-    /// 2^(score - greatest) in place, and what each query's sums are to be multiplied by.
+    /// Replaces scores by 2^(score - greatest), and returns the normalising factor of each query.
     #[inline(always)]
-    pub(crate) fn weights<const VECTORS: usize, const QUERIES: usize>(
+    pub(crate) fn softmax<const VECTORS: usize, const QUERIES: usize>(
         &self,
         greatest: [f32x16<S>; VECTORS],
         scores: &mut [f32],
@@ -231,10 +225,10 @@ impl<S: Simd> Block<S> {
             let mut weights = [f32x16::splat(self.simd, 0.0); VECTORS];
             for (vector, weight) in weights.iter_mut().enumerate() {
                 let score = f32x16::from_slice(self.simd, &row[vector * LANES..][..LANES]);
-                *weight = function::exp2(self.simd, score - greatest[vector]);
+                *weight = math::exp2(self.simd, score - greatest[vector]);
                 total[vector] += *weight;
             }
-            store(row, &weights);
+            store_full(row, &weights);
         }
         for total in &mut total {
             *total = f32x16::splat(self.simd, 1.0) / *total;
@@ -242,9 +236,9 @@ impl<S: Simd> Block<S> {
         total
     }
 
-    /// Weighted sums of values, into the result.
+    /// Writes the weighted sums of the values, times the normalising factors, to the result.
     #[inline(always)]
-    pub(crate) fn sums<const ROWS: usize, const VECTORS: usize, const QUERIES: usize>(
+    pub(crate) fn weighted_sums<const ROWS: usize, const VECTORS: usize, const QUERIES: usize>(
         &self,
         values: &[f32],
         weights: &[f32],
@@ -259,7 +253,7 @@ impl<S: Simd> Block<S> {
                     *sum *= factor;
                 }
                 let mut row = [0.0; QUERIES];
-                store(&mut row, &sums);
+                store_full(&mut row, &sums);
                 for (value, sum) in y.column_mut(channel).iter_mut().zip(row) {
                     *value = sum;
                 }
@@ -268,8 +262,9 @@ impl<S: Simd> Block<S> {
     }
 }
 
+/// Stores vectors in a row that has room for all their lanes.
 #[inline(always)]
-pub(crate) fn store<S: Simd, const VECTORS: usize>(row: &mut [f32], vectors: &[f32x16<S>; VECTORS]) {
+pub(crate) fn store_full<S: Simd, const VECTORS: usize>(row: &mut [f32], vectors: &[f32x16<S>; VECTORS]) {
     for (values, vector) in row.chunks_exact_mut(LANES).zip(vectors) {
         vector.store_slice(values);
     }

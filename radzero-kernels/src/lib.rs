@@ -1,41 +1,51 @@
-//! What a vision transformer spends its time on, for the vector units of a CPU: fully connected layers with what follows
-//! them, and attention. 32-bit floats, or 8-bit integers where a processor has instructions for them. Safe Rust.
+//! The operators in which a vision transformer spends its time, for the vector units of a CPU: fully connected layers with
+//! their epilogue, and attention. 32-bit floats, or integers where the processor has instructions for them. Safe Rust.
 //!
-//! 1. [`Panels`], [`BytePanels`]: how weights are stored, so that they are read in order and as they lie in a file
-//! 2. `tile`: the innermost loop, a small block of a matrix product that stays in registers
-//! 3. [`Kernels::linear`] and [`Kernels::attention`]: blocks that stay in a core's cache, shared out among [`Workers`];
+//! 1. [`Panels`], [`BytePanels`]: the layouts of the weights, so that they are read in order, straight from the mapped file
+//! 2. `tile`: the innermost loop, a small tile of a matrix product that stays in registers
+//! 3. [`Kernels::linear`] and [`Kernels::attention`]: blocks that fit a core's cache, shared out among [`Workers`];
 //!    [`Kernels::linear_int8`] and [`Kernels::attention_int16`] do the same with integers
-//! 4. `function`: powers of 2 and GELU, a vector at a time
+//! 4. `math`: powers of 2 and GELU, a vector at a time
 //!
 //! # Why not a matrix library?
-//! A general library starts from weights in rows and packs them anew at each call or keeps a second copy, and what follows a
-//! layer (bias, GELU, residual sum, softmax, rounding to 8 bits) is passes of its own. The layers of an encoder are few
-//! shapes, known at export. What that is worth beside ONNX Runtime's kernels is in docs/benchmarks.md.
+//! A general library takes row-major weights and either packs them again at each call or keeps a second copy. Everything
+//! around the product (bias, GELU, residual sum, softmax, rounding to 8 bits) then takes extra passes over memory. An encoder
+//! has only a few layer shapes, known at export. docs/benchmarks.md compares these kernels with ONNX Runtime's.
 //!
 //! # The same bits
-//! A result depends on the instruction set ([`Kernels::name`]), and on nothing else: not on the number of workers, on the other
-//! images of a batch, or on what ran before.
+//! A result depends on its inputs and the instruction set ([`Kernels::name`]) alone: not on the number of workers, the other
+//! images of a batch, or earlier calls.
+
+#![forbid(unsafe_code)]
+
+// The examples of README.md are tested with the others.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+mod readme {}
 
 mod attention;
 #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
-mod bytes;
-mod function;
+mod attention_int16;
 mod linear;
-mod panels;
 #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
-mod rounding;
+mod linear_int8;
+mod math;
+#[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
+mod quantize;
 mod scratch;
 mod tile;
 mod transpose;
-#[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
-mod words;
 mod workers;
 
 use fearless_simd::{Level, dispatch};
+#[cfg(doc)]
+use radzero_format::operators::ATTENTION_LEVELS;
+use radzero_format::operators::WIDEST_HEAD;
+/// The layouts of the weights in a model's files.
+pub use radzero_format::operators::{BytePanels, Panels};
 
 pub use self::attention::Attention;
-pub use self::linear::{End, Linear, LinearInt8};
-pub use self::panels::{BytePanels, Panels};
+pub use self::linear::{Epilogue, Linear, LinearInt8};
 pub use self::workers::{Serial, Workers};
 
 /// The kernels for one instruction set.
@@ -43,14 +53,14 @@ pub use self::workers::{Serial, Workers};
 pub struct Kernels(Level);
 
 impl Kernels {
-    /// The kernels for the widest vectors of this processor; `None` if it has none that are worth it (on x86-64, older
-    /// than AVX2 with fused multiply-add).
+    /// The kernels for the widest vectors of this processor; `None` if it has none of the supported instruction sets (an
+    /// x86-64 processor without AVX2 and fused multiply-add).
     #[must_use]
     pub fn detect() -> Option<Self> {
         Self::all().first().copied()
     }
 
-    /// All kernels that run on this processor, widest vectors first.
+    /// The kernels of every instruction set that this processor has, widest vectors first.
     #[must_use]
     pub fn all() -> Vec<Self> {
         let level = Level::new();
@@ -80,65 +90,65 @@ impl Kernels {
         }
     }
 
-    /// `end(x w^T + bias)` for every row of `x`.
+    /// Computes `y = epilogue(x w^T + bias)` for every row of `x`.
     ///
-    /// `x` is \[rows, inputs\], `y` \[rows, outputs\], both row by row.
+    /// `x` is \[rows, inputs\] and `y` \[rows, outputs\], both row-major.
     ///
     /// # Errors
-    /// [`ShapeError`] if a slice has another length than the layer and the number of rows say.
+    /// [`ShapeError`] if the length of a slice does not match the layer and the number of rows.
     pub fn linear(
         self,
         workers: &dyn Workers,
         layer: &Linear<'_>,
         x: &[f32],
-        end: End<'_>,
+        epilogue: Epilogue<'_>,
         y: &mut [f32],
     ) -> Result<(), ShapeError> {
-        let rows = layer.check(x, end, y)?;
+        let rows = layer.check(x, epilogue, y)?;
         match self.0 {
             #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
-            Level::Avx512(simd) => linear::run::<_, 14, 2>(simd, workers, layer, (x, rows), end, y),
-            level => dispatch!(level, simd => linear::run::<_, 6, 1>(simd, workers, layer, (x, rows), end, y)),
+            Level::Avx512(simd) => linear::run::<_, 14, 2>(simd, workers, layer, (x, rows), epilogue, y),
+            level => dispatch!(level, simd => linear::run::<_, 6, 1>(simd, workers, layer, (x, rows), epilogue, y)),
         }
         Ok(())
     }
 
-    /// Whether [`Kernels::linear_int8`] and [`Kernels::attention_int16`] are there: with the AVX-512 of Ice Lake or
-    /// Zen 4 and later, which has VNNI.
+    /// Whether [`Kernels::linear_int8`] and [`Kernels::attention_int16`] are supported: with AVX-512 including VNNI, that is
+    /// from Ice Lake or Zen 4 on.
     #[must_use]
     pub fn multiplies_integers(self) -> bool {
         self.name() == "avx512"
     }
 
-    /// The same with 8-bit weights, each row of `x` being rounded to 256 levels between its least and greatest value and 0.
+    /// Like [`Kernels::linear`], with 8-bit weights; each row of `x` is quantized to 256 levels that span its values and 0.
     ///
     /// # Errors
-    /// As [`Kernels::linear`], and [`KernelError::Unsupported`] where this is not [there](Kernels::multiplies_integers).
+    /// As [`Kernels::linear`], and [`KernelError::Unsupported`] without [integer kernels](Kernels::multiplies_integers).
     pub fn linear_int8(
         self,
         workers: &dyn Workers,
         layer: &LinearInt8<'_>,
         x: &[f32],
-        end: End<'_>,
+        epilogue: Epilogue<'_>,
         y: &mut [f32],
     ) -> Result<(), KernelError> {
-        let rows = layer.check(x, end, y)?;
+        let rows = layer.check(x, epilogue, y)?;
         match self.0 {
             #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
             Level::Avx512(simd) => {
-                bytes::run(simd, workers, layer, (x, rows), end, y);
+                linear_int8::run(simd, workers, layer, (x, rows), epilogue, y);
                 Ok(())
             }
             _ => Err(KernelError::Unsupported { needed: "avx512", found: self.name() }),
         }
     }
 
-    /// softmax(q k^T / sqrt(d)) v of every image and head.
+    /// Computes `y = softmax(q k^T / sqrt(d)) v` for every image and head.
     ///
     /// `q`, `k`, `v` and `y` are \[images, tokens, heads * d\].
     ///
     /// # Errors
-    /// [`ShapeError`] if a slice has another length than `shape` says.
+    /// [`ShapeError`] if the length of a slice does not match `shape`.
     pub fn attention(
         self,
         workers: &dyn Workers,
@@ -155,12 +165,12 @@ impl Kernels {
         Ok(())
     }
 
-    /// The same with scores from 16-bit integers: of each token and head, queries and keys are rounded to
-    /// [`LEVELS`](Attention::LEVELS) to each side of zero, the last being their greatest absolute value.
+    /// Like [`Kernels::attention`], with scores from 16-bit integers: the query and the key of each token and head are
+    /// quantized to [`ATTENTION_LEVELS`] levels on each side of zero, the last of which is their greatest absolute value.
     ///
     /// # Errors
-    /// As [`Kernels::attention`], also if a head is wider than [`WIDEST`](Attention::WIDEST), and
-    /// [`KernelError::Unsupported`] where this is not [there](Kernels::multiplies_integers).
+    /// As [`Kernels::attention`], also if a head is wider than [`WIDEST_HEAD`], and [`KernelError::Unsupported`] without
+    /// [integer kernels](Kernels::multiplies_integers).
     pub fn attention_int16(
         self,
         workers: &dyn Workers,
@@ -169,11 +179,11 @@ impl Kernels {
         y: &mut [f32],
     ) -> Result<(), KernelError> {
         shape.check([q, k, v], y)?;
-        ShapeError::check("values of a head", shape.width.min(Attention::WIDEST), shape.width)?;
+        ShapeError::check("values of a head", shape.width.min(WIDEST_HEAD), shape.width)?;
         match self.0 {
             #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
             Level::Avx512(simd) => {
-                words::run(simd, workers, shape, [q, k, v], y);
+                attention_int16::run(simd, workers, shape, [q, k, v], y);
                 Ok(())
             }
             _ => Err(KernelError::Unsupported { needed: "avx512", found: self.name() }),
@@ -181,27 +191,27 @@ impl Kernels {
     }
 }
 
-/// Why a kernel computes nothing.
+/// Why a kernel computed nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum KernelError {
-    /// A slice does not have the length that the shapes say.
+    /// The length of a slice does not match the shapes.
     #[error(transparent)]
     Shape(#[from] ShapeError),
-    /// There is no such kernel for the instruction set.
+    /// The instruction set has no such kernel.
     #[error("a kernel for {needed} vectors is needed, {found} found")]
     Unsupported {
         /// The instruction set that has it.
         needed: &'static str,
-        /// This one.
+        /// The instruction set of these kernels.
         found: &'static str,
     },
 }
 
-/// A slice does not have the length that the shapes say.
+/// The length of a slice does not match the shapes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("{what}: {expected} values expected, {found} found")]
 pub struct ShapeError {
-    /// Which one.
+    /// The slice, or the dimension of a shape.
     pub what: &'static str,
     /// Values expected.
     pub expected: usize,

@@ -1,28 +1,28 @@
-//! Rows to columns: the innermost loop reads one value of each row of a block after the other.
+//! Transposes blocks of rows, since the innermost loop reads one value of every row, then the next value of every row.
 
 use fearless_simd::{Simd, f32x16, prelude::*};
 
 use crate::tile::LANES;
 
-/// The columns of 16 rows.
+/// Transposes 16 x 16 values.
 ///
-/// Each step interleaves the first eight vectors with the others: the bits of (row, column) turn by one place. After four, row
-/// and column have changed places.
+/// Each step interleaves the first eight vectors with the last eight, which rotates the bits of the index (row, column) by
+/// one. After four steps, row and column have changed places.
 #[inline(always)]
 pub(crate) fn transpose<S: Simd>(simd: S, mut vectors: [f32x16<S>; LANES]) -> [f32x16<S>; LANES] {
     for _ in 0..LANES.ilog2() {
-        let mut turned = [f32x16::splat(simd, 0.0); LANES];
+        let mut interleaved = [f32x16::splat(simd, 0.0); LANES];
         for index in 0..LANES / 2 {
             let (low, high) = simd.interleave_f32x16(vectors[index], vectors[index + LANES / 2]);
-            turned[2 * index] = low;
-            turned[2 * index + 1] = high;
+            interleaved[2 * index] = low;
+            interleaved[2 * index + 1] = high;
         }
-        vectors = turned;
+        vectors = interleaved;
     }
     vectors
 }
 
-/// Brings rows of `length` values into blocks \[blocks, length, ROWS\]; rows that do not exist are zeros.
+/// Packs rows of `length` values as \[blocks, length, ROWS\]; missing rows are zeros.
 #[inline(always)]
 pub(crate) fn pack<'a, S: Simd, const ROWS: usize>(
     simd: S,
@@ -38,18 +38,18 @@ pub(crate) fn pack<'a, S: Simd, const ROWS: usize>(
         }
         for first in (0..length).step_by(LANES) {
             let columns = columns(simd, lanes, first);
-            // What a store's other lanes fall on is written afterwards, as columns come in order.
+            // A store writes LANES values where only ROWS belong: the next columns overwrite the rest.
             match block.get_mut(first * ROWS..(first + LANES - 1) * ROWS + LANES) {
-                Some(place) => {
+                Some(target) => {
                     for (column, values) in columns.into_iter().enumerate() {
-                        values.store_slice(&mut place[column * ROWS..][..LANES]);
+                        values.store_slice(&mut target[column * ROWS..][..LANES]);
                     }
                 }
                 None => {
                     for (column, values) in (first..length).zip(columns) {
-                        let mut kept = [0.0; LANES];
-                        values.store_slice(&mut kept);
-                        block[column * ROWS..][..ROWS].copy_from_slice(&kept[..ROWS]);
+                        let mut lanes = [0.0; LANES];
+                        values.store_slice(&mut lanes);
+                        block[column * ROWS..][..ROWS].copy_from_slice(&lanes[..ROWS]);
                     }
                 }
             }
@@ -57,7 +57,7 @@ pub(crate) fn pack<'a, S: Simd, const ROWS: usize>(
     }
 }
 
-/// Sixteen columns of up to as many rows, from `first` on; zeros where a row ends early.
+/// Sixteen columns, from `first` on, of up to sixteen rows; zeros beyond the end of a row.
 #[inline(always)]
 pub(crate) fn columns<S: Simd, const ROWS: usize>(simd: S, rows: [&[f32]; ROWS], first: usize) -> [f32x16<S>; LANES] {
     let mut vectors = [f32x16::splat(simd, 0.0); LANES];
@@ -67,15 +67,15 @@ pub(crate) fn columns<S: Simd, const ROWS: usize>(simd: S, rows: [&[f32]; ROWS],
     transpose(simd, vectors)
 }
 
-/// The first values of a slice; zeros where it ends early.
+/// The first values of a slice; zeros beyond its end.
 #[inline(always)]
 fn load<S: Simd>(simd: S, values: &[f32]) -> f32x16<S> {
     match values.first_chunk::<LANES>() {
         Some(values) => f32x16::from_slice(simd, values),
         None => {
-            let mut kept = [0.0; LANES];
-            kept[..values.len()].copy_from_slice(values);
-            f32x16::from_slice(simd, &kept)
+            let mut lanes = [0.0; LANES];
+            lanes[..values.len()].copy_from_slice(values);
+            f32x16::from_slice(simd, &lanes)
         }
     }
 }
@@ -101,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn every_value_has_its_place() {
+    fn every_value_is_packed_in_its_place() {
         for kernels in Kernels::all() {
             for (count, length) in [(1, 1), (6, 16), (13, 17), (14, 5), (15, 64), (29, 100)] {
                 dispatch!(kernels.0, simd => check::<_, 14>(simd, count, length));

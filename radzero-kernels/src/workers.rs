@@ -1,15 +1,15 @@
-//! Who computes.
+//! The threads that compute.
 
-/// Threads that share out tasks: ONNX Runtime's pool, or any other.
+/// Threads that share out tasks: ONNX Runtime's thread pool, or another.
 pub trait Workers {
-    /// How many there are.
+    /// The number of threads.
     fn count(&self) -> usize;
 
-    /// Calls `task` with each of `0..tasks`, in any order and on any thread, and returns when all are done.
+    /// Calls `task` once with each of `0..tasks`, in any order and on any thread, and returns when all are done.
     fn run(&self, tasks: usize, task: &(dyn Fn(usize) + Sync));
 }
 
-/// The calling thread.
+/// The calling thread alone.
 #[derive(Debug, Clone, Copy)]
 pub struct Serial;
 
@@ -23,14 +23,13 @@ impl Workers for Serial {
     }
 }
 
-/// Hands each task its part of the result.
+/// Calls `task` once for each part of the result, with exclusive access to it.
 ///
-/// A task's index is given once, so the lock is never waited for: it is there to turn a shared list of parts into
-/// exclusive ones.
-pub(crate) fn share<T: Send>(workers: &dyn Workers, parts: Vec<T>, task: impl Fn(usize, &mut T) + Sync) {
+/// Each index is used once, so nobody ever waits for a mutex: it only turns access to a shared list into access to one part.
+pub(crate) fn for_each_part<T: Send>(workers: &dyn Workers, parts: Vec<T>, task: impl Fn(usize, &mut T) + Sync) {
     let parts: Vec<std::sync::Mutex<T>> = parts.into_iter().map(std::sync::Mutex::new).collect();
     workers.run(parts.len(), &|index| {
-        // A panic elsewhere has already spoilt the result, and whoever runs the tasks ends with it.
+        // Another task's panic has already spoilt the result, and ends whoever runs the tasks.
         let mut part = parts[index].lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         task(index, &mut part);
     });

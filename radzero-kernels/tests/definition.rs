@@ -1,13 +1,13 @@
-//! Every kernel against its definition in 64 bits, over shapes that fill blocks and shapes that do not.
+//! Every kernel against its definition in 64 bits, with shapes that fill whole blocks and shapes that do not.
 
 #![allow(clippy::unwrap_used, missing_docs)]
 
 use ndarray::{Array2, ArrayView2};
 use radzero_kernels::{
-    Attention, BytePanels, End, KernelError, Kernels, Linear, LinearInt8, Panels, Serial, ShapeError, Workers,
+    Attention, BytePanels, Epilogue, KernelError, Kernels, Linear, LinearInt8, Panels, Serial, ShapeError, Workers,
 };
 
-/// Threads that take tasks in turns, from the last to the first.
+/// Threads that take turns at the tasks, from the last to the first.
 struct Threads(usize);
 
 impl Workers for Threads {
@@ -43,7 +43,8 @@ fn kernels() -> Vec<Kernels> {
     all
 }
 
-/// x times the share of the normal distribution below x: by the error function's series and, far out, its continued fraction.
+/// x times the cumulative normal distribution at x, from the series of the error function or, for large |x|, its continued
+/// fraction.
 fn gelu(x: f64) -> f64 {
     let t = x.abs() / std::f64::consts::SQRT_2;
     let tail = if t < 3.0 {
@@ -61,15 +62,15 @@ fn gelu(x: f64) -> f64 {
 }
 
 #[test]
-fn gelu_is_its_definition() {
-    // A layer of one input and one output that changes nothing.
+fn gelu_matches_its_definition() {
+    // The identity, as a layer of one input and one output.
     let weight = Panels::pack(ArrayView2::from(&[[1.0]]));
     let layer = Linear { layout: Panels::new(1, 1), weight: &weight, bias: &[0.0] };
     let mut x: Vec<f32> = (0..240_000).map(|step| (step as f32 - 120_000.0) * 1e-4).collect();
     x.extend([30.0, -30.0, 1e6, -1e6, 1e18, -1e18]);
     for kernels in kernels() {
         let mut y = vec![f32::NAN; x.len()];
-        kernels.linear(&Serial, &layer, &x, End::Gelu, &mut y).unwrap();
+        kernels.linear(&Serial, &layer, &x, Epilogue::Gelu, &mut y).unwrap();
         for (&x, found) in x.iter().zip(y) {
             let expected = gelu(f64::from(x));
             assert!((f64::from(found) - expected).abs() <= 4e-7, "{}: gelu({x}): {found}, {expected}", kernels.name());
@@ -90,7 +91,7 @@ const LAYERS: [(usize, usize, usize); 9] = [
 ];
 
 #[test]
-fn linear_is_its_definition() {
+fn linear_matches_its_definition() {
     for (case, (rows, inputs, outputs)) in LAYERS.into_iter().enumerate() {
         let seed = 10 * case as u32;
         let x = noise(seed + 1, rows * inputs);
@@ -106,13 +107,13 @@ fn linear_is_its_definition() {
         let packed = Panels::pack(weight);
         let layer = Linear { layout: Panels::new(inputs, outputs), weight: &packed, bias: &bias };
         for kernels in kernels() {
-            for (name, end, expected) in [
-                ("none", End::None, expected.clone()),
-                ("gelu", End::Gelu, expected.mapv(gelu)),
-                ("add", End::Add(&residual), &expected + &wide(&residual, (rows, outputs))),
+            for (name, epilogue, expected) in [
+                ("none", Epilogue::None, expected.clone()),
+                ("gelu", Epilogue::Gelu, expected.mapv(gelu)),
+                ("add", Epilogue::Add(&residual), &expected + &wide(&residual, (rows, outputs))),
             ] {
                 let mut serial = vec![f32::NAN; rows * outputs];
-                kernels.linear(&Serial, &layer, &x, end, &mut serial).unwrap();
+                kernels.linear(&Serial, &layer, &x, epilogue, &mut serial).unwrap();
                 for (index, (found, expected)) in serial.iter().zip(&expected).enumerate() {
                     let tolerance = 2e-7 * inputs as f64 + 1e-6;
                     let error = (f64::from(*found) - expected).abs();
@@ -124,7 +125,7 @@ fn linear_is_its_definition() {
                 }
                 for workers in [2, 3, 16] {
                     let mut shared = vec![f32::NAN; rows * outputs];
-                    kernels.linear(&Threads(workers), &layer, &x, end, &mut shared).unwrap();
+                    kernels.linear(&Threads(workers), &layer, &x, epilogue, &mut shared).unwrap();
                     assert_eq!(shared, serial, "{} {name}, {workers} workers", kernels.name());
                 }
             }
@@ -132,7 +133,7 @@ fn linear_is_its_definition() {
     }
 }
 
-/// A row's levels, the level of zero and the scale.
+/// A row's levels, zero point and scale.
 fn levels(row: &[f32]) -> (Vec<i32>, i32, f32) {
     let (least, most) = row.iter().fold((0.0_f32, 0.0_f32), |(least, most), v| (least.min(*v), most.max(*v)));
     let scale = (most - least) / 255.0;
@@ -143,8 +144,8 @@ fn levels(row: &[f32]) -> (Vec<i32>, i32, f32) {
     (row.iter().map(level).collect(), zero as i32, scale)
 }
 
-/// A layer of 8 bits, its weights from -127 to 127, with rows of different reach.
-fn bytes(seed: u32, (rows, inputs, outputs): (usize, usize, usize)) -> (Vec<f32>, Array2<i8>) {
+/// Inputs whose rows have very different ranges, and 8-bit weights from -127 to 127.
+fn int8_case(seed: u32, (rows, inputs, outputs): (usize, usize, usize)) -> (Vec<f32>, Array2<i8>) {
     let reach = |row: usize| [1.0, 1e-3, 300.0, 0.0][row % 4];
     let x = noise(seed, rows * inputs).iter().enumerate().map(|(i, v)| (v + 0.25) * reach(i / inputs)).collect();
     let weight = noise(seed + 1, outputs * inputs).iter().map(|v| (v * 127.0) as i8).collect();
@@ -152,10 +153,10 @@ fn bytes(seed: u32, (rows, inputs, outputs): (usize, usize, usize)) -> (Vec<f32>
 }
 
 #[test]
-fn linear_of_bytes_is_its_definition() {
+fn linear_int8_matches_its_definition() {
     for (case, (rows, inputs, outputs)) in LAYERS.into_iter().enumerate() {
         let seed = 1000 + 10 * case as u32;
-        let (x, weight) = bytes(seed, (rows, inputs, outputs));
+        let (x, weight) = int8_case(seed, (rows, inputs, outputs));
         let scales: Vec<f32> = noise(seed + 2, outputs).iter().map(|v| 0.02 + 0.01 * v).collect();
         let (bias, residual) = (noise(seed + 3, outputs), noise(seed + 4, rows * outputs));
         let sums: Vec<i32> = weight.rows().into_iter().map(|row| row.iter().map(|w| i32::from(*w)).sum()).collect();
@@ -171,41 +172,42 @@ fn linear_of_bytes_is_its_definition() {
             }
         }
         for kernels in kernels().into_iter().filter(|kernels| kernels.multiplies_integers()) {
-            let run = |workers: &dyn Workers, end| {
+            let run = |workers: &dyn Workers, epilogue| {
                 let mut y = vec![f32::NAN; rows * outputs];
-                kernels.linear_int8(workers, &layer, &x, end, &mut y).unwrap();
+                kernels.linear_int8(workers, &layer, &x, epilogue, &mut y).unwrap();
                 y
             };
-            let plain = run(&Serial, End::None);
+            let plain = run(&Serial, Epilogue::None);
             assert_eq!(plain, expected, "{rows} x {inputs} x {outputs}");
             let sum: Vec<f32> = plain.iter().zip(&residual).map(|(y, r)| y + r).collect();
-            assert_eq!(run(&Serial, End::Add(&residual)), sum);
-            for (found, x) in run(&Serial, End::Gelu).iter().zip(&plain) {
+            assert_eq!(run(&Serial, Epilogue::Add(&residual)), sum);
+            for (found, x) in run(&Serial, Epilogue::Gelu).iter().zip(&plain) {
                 assert!((f64::from(*found) - gelu(f64::from(*x))).abs() <= 4e-7 * f64::from(x.abs()).max(1.0), "{x}");
             }
             for workers in [2, 3, 16] {
-                assert_eq!(run(&Threads(workers), End::None), plain, "{workers} workers");
+                assert_eq!(run(&Threads(workers), Epilogue::None), plain, "{workers} workers");
             }
         }
     }
 }
 
 #[test]
-fn bytes_do_not_hide_what_is_not_a_number() {
-    let (mut x, weight) = bytes(7, (3, 40, 33));
+fn quantization_keeps_nan() {
+    let (mut x, weight) = int8_case(7, (3, 40, 33));
     let (packed, layout) = (BytePanels::pack(weight.view()), BytePanels::new(40, 33));
     let layer = LinearInt8 { layout, weight: &packed, scales: &[1.0; 33], sums: &[0; 33], bias: &[0.0; 33] };
     for poison in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
         x[45] = poison;
         for kernels in kernels().into_iter().filter(|kernels| kernels.multiplies_integers()) {
             let mut y = vec![0.0; 3 * 33];
-            kernels.linear_int8(&Serial, &layer, &x, End::None, &mut y).unwrap();
+            kernels.linear_int8(&Serial, &layer, &x, Epilogue::None, &mut y).unwrap();
             let poisoned: Vec<bool> = y.chunks(33).map(|row| row.iter().all(|v| v.is_nan())).collect();
             assert_eq!(poisoned, [false, true, false], "{poison}");
         }
     }
 }
 
+/// The definition of attention.
 fn attend(shape: Attention, [q, k, v]: [&[f32]; 3]) -> Vec<f64> {
     let Attention { images, tokens, heads, width } = shape;
     let at = |image: usize, token: usize, head: usize| ((image * tokens + token) * heads + head) * width;
@@ -235,19 +237,19 @@ fn attend(shape: Attention, [q, k, v]: [&[f32]; 3]) -> Vec<f64> {
     result
 }
 
-/// Shapes that fill blocks and shapes that do not.
-fn attentions() -> impl Iterator<Item = Attention> {
+/// Shapes that fill whole blocks and shapes that do not.
+fn attention_shapes() -> impl Iterator<Item = Attention> {
     [(1, 1, 1, 1), (2, 5, 3, 8), (1, 48, 1, 16), (1, 49, 2, 7), (2, 37, 4, 32), (1, 197, 3, 64), (3, 100, 2, 80)]
         .into_iter()
         .map(|(images, tokens, heads, width)| Attention { images, tokens, heads, width })
 }
 
 #[test]
-fn attention_is_its_definition() {
-    for (case, shape) in attentions().enumerate() {
+fn attention_matches_its_definition() {
+    for (case, shape) in attention_shapes().enumerate() {
         let Attention { images, tokens, heads, width } = shape;
         let values = images * tokens * heads * width;
-        // Sharp enough that weights differ by orders of magnitude.
+        // Large enough that softmax weights differ by orders of magnitude.
         let q: Vec<f32> = noise(100 + case as u32, values).iter().map(|v| v * 6.0).collect();
         let (k, v) = (noise(200 + case as u32, values), noise(300 + case as u32, values));
         let expected = attend(shape, [&q, &k, &v]);
@@ -267,8 +269,8 @@ fn attention_is_its_definition() {
     }
 }
 
-/// The attention of queries and keys that are rounded as described, and of the others.
-fn rounded(values: &[f32], width: usize) -> Vec<f32> {
+/// Queries or keys, quantized as [`Kernels::attention_int16`] does.
+fn quantized(values: &[f32], width: usize) -> Vec<f32> {
     let round = |row: &[f32]| {
         let reach = row.iter().fold(0.0_f64, |most, v| most.max(f64::from(v.abs())));
         let scale = if reach > 0.0 { reach / 4095.0 } else { 1.0 };
@@ -278,19 +280,19 @@ fn rounded(values: &[f32], width: usize) -> Vec<f32> {
 }
 
 #[test]
-fn attention_of_integers_is_its_definition() {
-    for (case, shape) in attentions().enumerate() {
+fn attention_int16_matches_its_definition() {
+    for (case, shape) in attention_shapes().enumerate() {
         let Attention { images, tokens, heads, width } = shape;
         let values = images * tokens * heads * width;
         let q: Vec<f32> = noise(400 + case as u32, values).iter().map(|v| v * 6.0).collect();
         let (k, v) = (noise(500 + case as u32, values), noise(600 + case as u32, values));
         let exact = attend(shape, [&q, &k, &v]);
-        let expected = attend(shape, [&rounded(&q, width), &rounded(&k, width), &v]);
+        let expected = attend(shape, [&quantized(&q, width), &quantized(&k, width), &v]);
         for kernels in kernels().into_iter().filter(|kernels| kernels.multiplies_integers()) {
             let mut serial = vec![f32::NAN; values];
             kernels.attention_int16(&Serial, shape, [&q, &k, &v], &mut serial).unwrap();
             for (index, ((found, expected), exact)) in serial.iter().zip(&expected).zip(&exact).enumerate() {
-                // A value on the edge of a level may go either way: some levels of one score.
+                // A value halfway between two levels may be rounded either way, which moves a score by some levels.
                 assert!((f64::from(*found) - expected).abs() <= 5e-4, "{shape:?}, {index}: {found}, {expected}");
                 assert!((f64::from(*found) - exact).abs() <= 2e-3, "{shape:?}, {index}: {found}, {exact}");
             }
@@ -317,7 +319,7 @@ fn huge_scores_do_not_overflow() {
     }
 }
 
-/// A result that is not a number must not look like one.
+/// NaN in the inputs must not turn into plausible results.
 #[test]
 fn nan_is_not_lost() {
     let shape = Attention { images: 1, tokens: 60, heads: 1, width: 8 };
@@ -336,27 +338,28 @@ fn nan_is_not_lost() {
         }
         let weight = noise(4, 64);
         let layer = Linear { layout: Panels::new(2, 32), weight: &weight, bias: &[0.0; 32] };
-        for end in [End::None, End::Gelu, End::Add(&[0.0; 32])] {
+        for epilogue in [Epilogue::None, Epilogue::Gelu, Epilogue::Add(&[0.0; 32])] {
             let mut y = [0.0; 32];
-            kernels.linear(&Serial, &layer, &[f32::NAN, 1.0], end, &mut y).unwrap();
-            assert!(y.iter().all(|value| value.is_nan()), "{} {end:?}", kernels.name());
+            kernels.linear(&Serial, &layer, &[f32::NAN, 1.0], epilogue, &mut y).unwrap();
+            assert!(y.iter().all(|value| value.is_nan()), "{} {epilogue:?}", kernels.name());
         }
     }
 }
 
 #[test]
-fn lengths_that_do_not_fit_are_refused() {
+fn wrong_lengths_are_refused() {
     let layer = Linear { layout: Panels::new(4, 8), weight: &[0.0; 128], bias: &[0.0; 8] };
     let kernels = kernels()[0];
-    let refused =
-        |layer: &Linear<'_>, x: &[f32], end, y: &mut [f32]| kernels.linear(&Serial, layer, x, end, y).unwrap_err();
+    let refused = |layer: &Linear<'_>, x: &[f32], epilogue, y: &mut [f32]| {
+        kernels.linear(&Serial, layer, x, epilogue, y).unwrap_err()
+    };
     let error = |what, expected, found| ShapeError { what, expected, found };
-    assert_eq!(refused(&layer, &[0.0; 7], End::None, &mut [0.0; 8]), error("inputs", 4, 7));
-    assert_eq!(refused(&layer, &[0.0; 8], End::None, &mut [0.0; 8]), error("outputs", 16, 8));
-    assert_eq!(refused(&layer, &[0.0; 4], End::Add(&[0.0; 9]), &mut [0.0; 8]), error("residual", 8, 9));
-    assert_eq!(refused(&Linear { bias: &[], ..layer }, &[0.0; 4], End::None, &mut [0.0; 8]), error("bias", 8, 0));
+    assert_eq!(refused(&layer, &[0.0; 7], Epilogue::None, &mut [0.0; 8]), error("inputs", 4, 7));
+    assert_eq!(refused(&layer, &[0.0; 8], Epilogue::None, &mut [0.0; 8]), error("outputs", 16, 8));
+    assert_eq!(refused(&layer, &[0.0; 4], Epilogue::Add(&[0.0; 9]), &mut [0.0; 8]), error("residual", 8, 9));
+    assert_eq!(refused(&Linear { bias: &[], ..layer }, &[0.0; 4], Epilogue::None, &mut [0.0; 8]), error("bias", 8, 0));
     assert_eq!(
-        refused(&Linear { weight: &[], ..layer }, &[0.0; 4], End::None, &mut [0.0; 8]),
+        refused(&Linear { weight: &[], ..layer }, &[0.0; 4], Epilogue::None, &mut [0.0; 8]),
         error("weights", 128, 0)
     );
     let shape = Attention { images: 1, tokens: 2, heads: 1, width: 2 };
@@ -366,29 +369,30 @@ fn lengths_that_do_not_fit_are_refused() {
 }
 
 #[test]
-fn sums_that_could_leave_32_bits_are_refused() {
+fn sums_that_could_overflow_32_bits_are_refused() {
     let layer =
         LinearInt8 { layout: BytePanels::new(66_312, 1), weight: &[], scales: &[1.0], sums: &[0], bias: &[0.0] };
     let shape = Attention { images: 1, tokens: 1, heads: 1, width: 129 };
     for kernels in kernels() {
-        let found = kernels.linear_int8(&Serial, &layer, &[0.0; 66_312], End::None, &mut [0.0]).unwrap_err();
+        let found = kernels.linear_int8(&Serial, &layer, &[0.0; 66_312], Epilogue::None, &mut [0.0]).unwrap_err();
         let expected = ShapeError { what: "inputs of a sum", expected: BytePanels::MOST, found: 66_312 };
         assert_eq!(found, KernelError::Shape(expected));
         let q = [0.0; 129];
         let found = kernels.attention_int16(&Serial, shape, [&q, &q, &q], &mut [0.0; 129]).unwrap_err();
-        let expected = ShapeError { what: "values of a head", expected: Attention::WIDEST, found: 129 };
+        let expected =
+            ShapeError { what: "values of a head", expected: radzero_format::operators::WIDEST_HEAD, found: 129 };
         assert_eq!(found, KernelError::Shape(expected));
     }
 }
 
 #[test]
-fn what_a_processor_has_no_instructions_for_is_refused() {
+fn kernels_without_instructions_are_refused() {
     let (weight, layout) = (BytePanels::pack(Array2::zeros((1, 4)).view()), BytePanels::new(4, 1));
     let layer = LinearInt8 { layout, weight: &weight, scales: &[1.0], sums: &[0], bias: &[0.0] };
     let shape = Attention { images: 1, tokens: 1, heads: 1, width: 4 };
     for kernels in kernels() {
         let found = [
-            kernels.linear_int8(&Serial, &layer, &[0.0; 4], End::None, &mut [0.0]),
+            kernels.linear_int8(&Serial, &layer, &[0.0; 4], Epilogue::None, &mut [0.0]),
             kernels.attention_int16(&Serial, shape, [&[0.0; 4]; 3], &mut [0.0; 4]),
         ];
         let unsupported = KernelError::Unsupported { needed: "avx512", found: kernels.name() };

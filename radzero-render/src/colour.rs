@@ -1,17 +1,17 @@
-//! The colours of similarity.
+//! The colour map of similarities.
 //!
-//! A path through Oklab (Ottosson 2020) from dark violet over red to light yellow, lightness always rising, divided into
-//! steps of equal length: equal differences of similarity look equally large, and the order survives in gray.
+//! A path through Oklab (Ottosson 2020) from dark violet through red to light yellow, with rising lightness, divided into steps
+//! of equal length. So equal differences in similarity look equally large, and the order survives in grayscale.
 
 use std::sync::LazyLock;
 
 use image::{Rgb, RgbImage};
 use ndarray::ArrayView2;
 
-/// Entries of the table.
+/// Entries of the colour table.
 const STEPS: usize = 256;
 
-/// Share of the colour over the image where the similarity is 1: the image stays visible everywhere.
+/// Opacity of the colour at a similarity of 1; below 1, so that the image stays visible everywhere.
 const OPACITY: f32 = 0.72;
 
 static TABLE: LazyLock<[[u8; 3]; STEPS]> = LazyLock::new(|| equal_steps().map(to_srgb));
@@ -19,7 +19,7 @@ static TABLE: LazyLock<[[u8; 3]; STEPS]> = LazyLock::new(|| equal_steps().map(to
 /// A colour in Oklab: lightness, and two opponent axes.
 type Lab = [f64; 3];
 
-/// The path at `t` from 0 to 1. Its chroma stays within what a screen can show.
+/// The path at `t` from 0 to 1. Its chroma stays within the sRGB gamut.
 fn path(t: f64) -> Lab {
     let lightness = 0.22 + 0.73 * t;
     let hue = (290.0 + 175.0 * t).to_radians();
@@ -31,12 +31,12 @@ fn distance(one: Lab, two: Lab) -> f64 {
     one.iter().zip(two).map(|(one, two)| (one - two).powi(2)).sum::<f64>().sqrt()
 }
 
-/// [`STEPS`] points of the path, at equal distances along it.
+/// [`STEPS`] points at equal distances along the path.
 fn equal_steps() -> [Lab; STEPS] {
     const FINE: usize = 4096;
     let points: Vec<Lab> = (0..=FINE).map(|index| path(index as f64 / FINE as f64)).collect();
     let length: f64 = points.windows(2).map(|pair| distance(pair[0], pair[1])).sum();
-    // The end at first: rounding decides whether it is reached below.
+    // Filled with the path's end, because rounding decides whether the loop reaches it.
     let mut steps = [points[FINE]; STEPS];
     let mut next = 0;
     let mut walked = 0.0;
@@ -50,7 +50,7 @@ fn equal_steps() -> [Lab; STEPS] {
     steps
 }
 
-/// Oklab to linear sRGB, with the constants of its definition.
+/// Oklab to linear sRGB, with the constants of Oklab's definition.
 fn to_linear([lightness, a, b]: Lab) -> [f64; 3] {
     let l = (lightness + 0.3963377774 * a + 0.2158037573 * b).powi(3);
     let m = (lightness - 0.1055613458 * a - 0.0638541728 * b).powi(3);
@@ -70,44 +70,43 @@ fn to_srgb(lab: Lab) -> [u8; 3] {
     })
 }
 
-/// Within 0 to 1; what is no number as 0.
-fn limited(similarity: f32) -> f32 {
+/// Clamps to 0 to 1; NaN becomes 0.
+fn clamped(similarity: f32) -> f32 {
     if similarity > 0.0 { similarity.min(1.0) } else { 0.0 }
 }
 
 /// The colour of a similarity from 0 to 1, as 8-bit sRGB: red, green, blue.
 ///
-/// It is the entry `round(255 * similarity)` of the [`colour_table`]. Similarities beyond 0 and 1 have the colours of these, NaN
-/// that of 0.
+/// It is the entry `round(255 * similarity)` of the [`colour_table`]. Similarities are clamped to 0 to 1; NaN counts as 0.
 #[must_use]
 pub fn colour(similarity: f32) -> [u8; 3] {
-    TABLE[(limited(similarity) * (STEPS - 1) as f32).round() as usize]
+    TABLE[(clamped(similarity) * (STEPS - 1) as f32).round() as usize]
 }
 
-/// All colours, 8-bit sRGB (red, green, blue): entry `i` is that of the similarity `i / 255`.
+/// All colours as 8-bit sRGB (red, green, blue). Entry `i` is the colour of the similarity `i / 255`.
 ///
-/// Lightness rises from entry to entry, so the order survives in gray; steps are perceptually equal.
+/// Lightness rises from entry to entry, so the order survives in grayscale. Steps are perceptually equal.
 #[must_use]
 pub fn colour_table() -> &'static [[u8; 3]; 256] {
     &TABLE
 }
 
-/// Share of the colour over the image for a similarity from 0 to 1: from 0, the image alone, to 0.72.
+/// The opacity of the colour over the image, for a similarity from 0 to 1: it rises from 0 (only the image) to 0.72.
 ///
-/// A pixel of a picture is `image * (1 - opacity) + colour * opacity` in each 8-bit channel, rounded. So the image shows through
-/// everywhere, and is left as it is where the similarity is 0. Similarities beyond 0 and 1 count as these, NaN as 0.
+/// Each 8-bit channel of a pixel is `image * (1 - opacity) + colour * opacity`, rounded. So the image shows through everywhere,
+/// and is unchanged where the similarity is 0. Similarities are clamped to 0 to 1; NaN counts as 0.
 #[must_use]
 pub fn opacity(similarity: f32) -> f32 {
-    OPACITY * limited(similarity)
+    OPACITY * clamped(similarity)
 }
 
-/// `under` with a share `opacity` of `over`.
+/// `over` on `under`, with this opacity.
 pub(crate) fn mix(under: Rgb<u8>, over: Rgb<u8>, opacity: f32) -> Rgb<u8> {
     let channel = |index: usize| f32::from(under.0[index]) * (1.0 - opacity) + f32::from(over.0[index]) * opacity;
     Rgb([0, 1, 2].map(|index| channel(index).round() as u8))
 }
 
-/// Puts the colours of a map of the image's size over it.
+/// Blends the colours of a map over an image of the same size.
 pub(crate) fn blend(image: &mut RgbImage, map: ArrayView2<'_, f32>) {
     for (pixel, &similarity) in image.pixels_mut().zip(map.iter()) {
         *pixel = mix(*pixel, Rgb(colour(similarity)), opacity(similarity));
@@ -119,7 +118,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn screens_can_show_the_whole_path() {
+    fn the_whole_path_is_within_srgb() {
         for lab in equal_steps() {
             let linear = to_linear(lab);
             assert!(linear.iter().all(|channel| (0.0..=1.0).contains(channel)), "{lab:?} {linear:?}");
@@ -137,8 +136,8 @@ mod tests {
     }
 
     #[test]
-    fn oklab_is_the_published_one() {
-        // White, and pure red as its definition gives it.
+    fn oklab_matches_its_publication() {
+        // White, and pure red as in the publication.
         assert_eq!(to_srgb([1.0, 0.0, 0.0]), [255; 3]);
         assert_eq!(to_srgb([0.627955, 0.224863, 0.125846]), [255, 0, 0]);
     }
@@ -165,9 +164,9 @@ mod tests {
         }
     }
 
-    /// Viewers may hold a copy of the table: these are its ends and its middle.
+    /// Viewers may keep a copy of the table, so its ends and middle must not change.
     #[test]
-    fn colours_stay_as_they_are() {
+    fn colours_do_not_change() {
         let table = colour_table();
         assert_eq!([table[0], table[128], table[255]], [[29, 9, 70], [212, 60, 81], [249, 243, 159]]);
     }

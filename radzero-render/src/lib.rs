@@ -1,18 +1,17 @@
 //! Pictures of similarity maps over the radiograph, without ONNX Runtime.
 //!
-//! - [`Picture`]: a page with one panel a sentence, titles, captions, notes and a colour bar
-//! - [`overlay`]: one radiograph under the colours of one map, without words; for secondary captures
+//! - [`Picture`]: a page with one panel per sentence, titles, captions, notes and a colour bar
+//! - [`overlay`]: one radiograph under the colours of one map, without text; for secondary captures
 //! - [`legend`]: the colour bar alone
-//! - [`colour`], [`colour_table`], [`opacity`]: what a viewer needs to draw the same
-//! - [`mask_png`]: a mask as a file
-//! - [`text`]: lines of words
+//! - [`colour`], [`colour_table`], [`opacity`]: for viewers that draw overlays themselves
+//! - [`mask_png`]: a mask as a PNG file
+//! - [`text`]: line breaking
 //!
-//! Radiograph and maps are scaled to the size at which they are shown, coloured and blended, then marked with the contour at a
-//! threshold and a ring at the peak. Nothing should be measured on a picture: the numbers are those of the
-//! [`Comparison`](radzero_score::Comparison).
+//! Radiograph and map are scaled to the display size and blended; then the contour at the threshold and a ring at the peak are
+//! drawn. Do not measure on pictures: the numbers are those of the [`Comparison`](radzero_score::Comparison).
 //!
-//! Pictures show similarities between a sentence and an image, never a chance of disease. They do not say so themselves: whoever
-//! shows them must say "research use only" beside them, as in the notes below.
+//! Pictures show similarities between a sentence and an image, never a chance of disease. They do not say so themselves: show
+//! "research use only" beside them, for example as in the notes below.
 //!
 //! ```
 //! use ndarray::Array2;
@@ -23,7 +22,7 @@
 //! use radzero_score::{Comparison, EncodedPrompt};
 //!
 //! # fn main() -> radzero_score::format::Result<()> {
-//! // A result as a test wants it, without a model.
+//! // A made-up result, for a test without a model.
 //! let model = ModelRecord::named("none", sha256_bytes(b""));
 //! let encoder = EncoderRecord::new(Device::Cpu, Default::default(), None, "1.31.1");
 //! let image = ImageRecord::new(model.clone(), 28, (640, 480), ReadingRecord::memory(), encoder.clone());
@@ -49,10 +48,12 @@
 #![forbid(unsafe_code)]
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::panic))]
 
-mod check;
+// The examples of README.md are tested with the others.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+mod readme {}
+
 mod colour;
-#[cfg(test)]
-mod fixture;
 mod layout;
 mod legend;
 mod mask;
@@ -61,8 +62,11 @@ mod picture;
 mod png;
 mod scale;
 mod stroke;
+#[cfg(test)]
+mod test_data;
 pub mod text;
-mod words;
+mod typeset;
+mod validate;
 
 pub use image::RgbImage;
 

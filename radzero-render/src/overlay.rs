@@ -1,4 +1,4 @@
-//! One image under the colours of one map.
+//! A radiograph under the colours of one map.
 
 use image::RgbImage;
 use ndarray::ArrayView2;
@@ -7,16 +7,16 @@ use radzero_score::format::Result;
 use radzero_score::format::reading::Levels;
 use radzero_score::map::check_threshold;
 
-use crate::layout::place;
-use crate::{check, colour, scale, stroke};
+use crate::layout::to_display;
+use crate::{colour, scale, stroke, validate};
 
-/// The radiograph at `width` x `height` pixels under the colours of a comparison's map, with a ring at its peak and, where there
-/// is a threshold, the contour at it. RGB pixels without page or words, for example for a DICOM secondary capture.
+/// The radiograph at `width` x `height` pixels under the colours of a comparison's map, with a ring at the peak and, if there is
+/// a threshold, the contour at it. RGB pixels without page or text, for example for a DICOM secondary capture.
 ///
-/// `levels` are those of the radiograph that was compared. The map is computed at the picture's size
-/// ([`Comparison::map_at`]). Lines are heavier on pictures with a side above 768 pixels, in proportion.
+/// `levels` must be those of the radiograph that was compared. The map is computed at the picture's size
+/// ([`Comparison::map_at`]). On pictures with a side above 768 pixels, lines are proportionally thicker.
 ///
-/// Whoever shows it must say beside it that it is for research use only; [`legend`](crate::legend) gives its colours a scale.
+/// Show "research use only" beside it. [`legend`](crate::legend) draws the scale of its colours.
 ///
 /// # Errors
 /// [`ErrorKind::Argument`](radzero_score::format::ErrorKind::Argument)
@@ -33,18 +33,18 @@ pub fn overlay(
     width: u32,
     height: u32,
 ) -> Result<RgbImage> {
-    let size = check::levels(levels)?;
-    check::comparison(comparison, size)?;
-    check::target(width, height)?;
+    let size = validate::levels_size(levels)?;
+    validate::comparison(comparison, size)?;
+    validate::check_target_size(width, height)?;
     threshold.map_or(Ok(()), check_threshold)?;
     let mut image = scale::levels(levels, width, height)?;
     let map = comparison.map_at(width as usize, height as usize)?;
     let peak = comparison.peak();
-    draw(&mut image, map.values(), threshold, Some(place(peak.x, peak.y, size, (width, height))));
+    draw(&mut image, map.values(), threshold, Some(to_display(peak.x, peak.y, size, (width, height))));
     Ok(image)
 }
 
-/// Draws a map of the image's size over it: colours, contour at the threshold, ring around the peak.
+/// Draws a map over an image of the same size: colours, contour at the threshold, ring around the peak.
 pub(crate) fn draw(image: &mut RgbImage, map: ArrayView2<'_, f32>, threshold: Option<f32>, peak: Option<(f32, f32)>) {
     colour::blend(image, map);
     if let Some(threshold) = threshold {
@@ -58,8 +58,8 @@ pub(crate) fn draw(image: &mut RgbImage, map: ArrayView2<'_, f32>, threshold: Op
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::fixture::{comparison, waves};
     use crate::picture::Picture;
+    use crate::test_data::{comparison, waves};
     use image::Rgb;
     use ndarray::{Array2, Array3};
     use radzero_score::format::ErrorKind;
@@ -91,7 +91,7 @@ mod tests {
 
     #[test]
     fn the_ring_is_at_the_peak() {
-        // The greatest score is that of the patch in the upper right corner.
+        // The patch in the top right corner has the highest score.
         let scores = Array2::from_shape_fn((4, 4), |(y, x)| x as f32 - y as f32 - 9.0);
         let found = comparison(400, 300, scores);
         let gray = Array2::zeros((300, 400));
@@ -105,7 +105,7 @@ mod tests {
     }
 
     #[test]
-    fn what_does_not_fit_is_refused() {
+    fn mismatches_are_refused() {
         let gray = Array2::zeros((30, 40));
         let levels = Levels::Gray(gray.view());
         let found = comparison(40, 30, waves());

@@ -1,4 +1,4 @@
-//! Pages: the similarity map of each sentence over the image, side by side, with a colour bar.
+//! Pages: one panel per sentence, each with its similarity map over the image, and a colour bar.
 
 use std::fmt;
 
@@ -9,63 +9,63 @@ use radzero_score::format::reading::Levels;
 use radzero_score::map::check_threshold;
 use radzero_score::{Comparison, Peak};
 
-use crate::layout::{GAP, Grid, MARGIN, Page, place};
-use crate::legend::{BACKGROUND, bar, put};
+use crate::layout::{GAP, Grid, MARGIN, Page, to_display};
+use crate::legend::{BACKGROUND, draw_bar, put_framed};
 use crate::overlay::draw;
 use crate::png::png;
-use crate::words::{self, Style};
-use crate::{check, scale};
+use crate::typeset::{self, Style};
+use crate::{scale, validate};
 
-/// Most panels of a [`Picture`].
+/// The most panels of a [`Picture`].
 pub const MAX_PANELS: usize = 256;
 
-/// One part of a picture, for a map that is an array: a ground truth, or a map of a host's own.
+/// One panel of a picture whose map is an array: a ground truth, or a map computed elsewhere.
 #[derive(Clone)]
 pub struct Panel<'a> {
-    /// What stands above, for example the sentence.
+    /// The text above the image, for example the sentence.
     pub title: String,
-    /// What stands below; may be empty.
+    /// The text below the image; may be empty.
     pub caption: String,
-    /// Similarities from 0 to 1 at the image's size, \[height, width\]. Values beyond are drawn as 0 or 1.
+    /// Similarities from 0 to 1 at the image's size, \[height, width\]. Other values are clamped.
     pub map: ArrayView2<'a, f32>,
-    /// Where the ring is drawn, if at all, in pixels of the image.
+    /// Position of the ring in pixels of the image; without one, no ring is drawn.
     pub peak: Option<Peak>,
 }
 
 impl fmt::Debug for Panel<'_> {
-    /// Without the words, which may come from a report.
+    /// Without the text, which may come from a report.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Panel").field("map", &self.map.shape()).field("peak", &self.peak).finish_non_exhaustive()
     }
 }
 
-/// A panel that is drawn already, but not placed.
-struct Drawn {
+/// A panel that is drawn but not yet placed on the page.
+struct DrawnPanel {
     image: RgbImage,
     title: Vec<String>,
     caption: Vec<String>,
 }
 
-/// A page in the making: panels of one radiograph side by side, notes below, the colour bar to the right.
+/// Builds a page: panels of one radiograph side by side, notes below, the colour bar to the right.
 ///
 /// A panel shows the radiograph with the colours of a map, the contour at the threshold and a ring at the peak. The longest side
-/// of its image is 768 pixels, or 512 where there are more than two panels; small radiographs are enlarged. A row holds at most
-/// four panels.
+/// of its image is 768 pixels, or 512 if there are more than two panels; small radiographs are enlarged. A row has at most four
+/// panels.
 ///
-/// Words are drawn in a font of Latin letters, and the replacement sign stands for others. Of a title, caption or note of more
-/// than 64 lines the rest is left out.
+/// The font has Latin letters only; other characters become the replacement character. A title, caption or note is cut off after
+/// 64 lines.
 pub struct Picture {
     grid: Grid,
     image: RgbImage,
     size: (u32, u32),
     threshold: f32,
     notes: Vec<String>,
-    most: usize,
-    panels: Vec<Drawn>,
+    capacity: usize,
+    panels: Vec<DrawnPanel>,
 }
 
 impl fmt::Debug for Picture {
-    /// Without words and pixels.
+    /// Without text and pixels.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut debug = f.debug_struct("Picture");
         debug.field("size", &self.size).field("panel_size", &self.grid.display);
@@ -74,64 +74,65 @@ impl fmt::Debug for Picture {
 }
 
 impl Picture {
-    /// For at most `panels` panels (1 to [`MAX_PANELS`]) over the radiograph of these levels, with contours at `threshold` (a
-    /// similarity from 0 to 1) and `notes` below, each on lines of its own.
+    /// A page for at most `panels` panels (1 to [`MAX_PANELS`]) of the radiograph with these levels, with contours at `threshold`
+    /// (a similarity from 0 to 1) and `notes` below, each starting on a new line.
     ///
-    /// The notes should say what contour and ring are, and must say that the picture is for research use only.
+    /// The notes should explain contour and ring, and must say that the picture is for research use only.
     ///
     /// # Errors
     /// [`ErrorKind::Argument`](radzero_score::format::ErrorKind::Argument)
-    /// - unless both sides are from 1 to [`MAX_SIDE`](radzero_score::format::reading::MAX_SIDE), and RGB levels
-    ///   \[3, height, width\]
+    /// - unless both sides are from 1 to [`MAX_SIDE`](radzero_score::format::reading::MAX_SIDE)
+    /// - if RGB levels are not \[3, height, width\]
     /// - unless threshold and number of panels are in their ranges
     /// - if the image cannot be scaled
     pub fn new(levels: Levels<'_>, panels: usize, threshold: f32, notes: Vec<String>) -> Result<Self> {
-        let size = check::levels(levels)?;
+        let size = validate::levels_size(levels)?;
         check_threshold(threshold)?;
         if !(1..=MAX_PANELS).contains(&panels) {
-            return Err(check::argument(format!("1 to {MAX_PANELS} panels expected, {panels} found")));
+            return Err(validate::argument_error(format!("1 to {MAX_PANELS} panels expected, {panels} found")));
         }
         let grid = Grid::new(panels, size.0, size.1);
         let image = scale::levels(levels, grid.display.0, grid.display.1)?;
-        Ok(Self { grid, image, size, threshold, notes, most: panels, panels: Vec::with_capacity(panels) })
+        Ok(Self { grid, image, size, threshold, notes, capacity: panels, panels: Vec::with_capacity(panels) })
     }
 
-    /// Width and height at which every panel shows the image, in pixels: maps need not be larger
-    /// ([`Comparison::map_at`]).
+    /// Width and height of every panel's image in pixels. Maps need not be larger ([`Comparison::map_at`]).
     #[must_use]
     pub fn panel_size(&self) -> (u32, u32) {
         self.grid.display
     }
 
-    /// Draws the next panel: the map of a comparison of this radiograph, with the ring at its peak.
+    /// Draws the next panel: the map of a comparison of this radiograph, with a ring at the peak.
     ///
     /// The map is computed at the [panel's size](Self::panel_size), not at the radiograph's.
     ///
     /// # Errors
-    /// [`ErrorKind::Argument`](radzero_score::format::ErrorKind::Argument) if the comparison is of an image of another size, or if
-    /// there are as many panels already as [`new`](Self::new) was told.
+    /// [`ErrorKind::Argument`](radzero_score::format::ErrorKind::Argument) if the comparison is of an image of another size,
+    /// or if all panels announced to [`new`](Self::new) are drawn.
     pub fn push_comparison(&mut self, comparison: &Comparison, title: String, caption: String) -> Result<()> {
         self.check_room()?;
-        check::comparison(comparison, self.size)?;
+        validate::comparison(comparison, self.size)?;
         let (width, height) = self.grid.display;
         let map = comparison.map_at(width as usize, height as usize)?;
         self.draw(map.values(), Some(comparison.peak()), &title, &caption);
         Ok(())
     }
 
-    /// Draws the next panel, from a map at the radiograph's size.
+    /// Draws the next panel from a map at the radiograph's size.
     ///
     /// # Errors
-    /// [`ErrorKind::Argument`](radzero_score::format::ErrorKind::Argument) if the map has another shape than the image, the peak
-    /// is outside, the map cannot be scaled, or there are as many panels already as [`new`](Self::new) was told.
+    /// [`ErrorKind::Argument`](radzero_score::format::ErrorKind::Argument) if the map does not have the image's shape, the peak
+    /// is outside, the map cannot be scaled, or all panels announced to [`new`](Self::new) are drawn.
     pub fn push(&mut self, panel: Panel<'_>) -> Result<()> {
         self.check_room()?;
-        check::map(panel.map, self.size)?;
+        validate::map(panel.map, self.size)?;
         let (width, height) = self.size;
         if let Some(Peak { x, y, .. }) = panel.peak
             && (x >= width as usize || y >= height as usize)
         {
-            return Err(check::argument(format!("a peak within {width} x {height} expected, one at ({x}, {y}) found")));
+            return Err(validate::argument_error(format!(
+                "a peak within {width} x {height} expected, one at ({x}, {y}) found"
+            )));
         }
         let map = scale::map(panel.map, self.grid.display.0, self.grid.display.1)?;
         self.draw(map.view(), panel.peak, &panel.title, &panel.caption);
@@ -139,46 +140,47 @@ impl Picture {
     }
 
     fn check_room(&self) -> Result<()> {
-        if self.panels.len() < self.most {
+        if self.panels.len() < self.capacity {
             return Ok(());
         }
-        Err(check::argument(format!("at most {} panels expected, another found", self.most)))
+        Err(validate::argument_error(format!("at most {} panels expected, another found", self.capacity)))
     }
 
-    /// Draws the next panel, from a map at the panel's size.
+    /// Draws the next panel from a map at the panel's size.
     fn draw(&mut self, map: ArrayView2<'_, f32>, peak: Option<Peak>, title: &str, caption: &str) {
-        let peak = peak.map(|peak| place(peak.x, peak.y, self.size, self.grid.display));
+        let peak = peak.map(|peak| to_display(peak.x, peak.y, self.size, self.grid.display));
         let mut image = self.image.clone();
         draw(&mut image, map, Some(self.threshold), peak);
-        self.panels.push(Drawn {
+        self.panels.push(DrawnPanel {
             image,
-            title: words::wrap(title, Style::Title, self.grid.cell.0),
-            caption: words::wrap(caption, Style::Small, self.grid.cell.0),
+            title: typeset::wrap(title, Style::Title, self.grid.cell.0),
+            caption: typeset::wrap(caption, Style::Small, self.grid.cell.0),
         });
     }
 
     fn page(&self, notes: &[String]) -> Page {
-        let heads: Vec<u32> = self.panels.iter().map(|panel| words::height(&panel.title, Style::Title)).collect();
-        let captions: Vec<u32> = self.panels.iter().map(|panel| words::height(&panel.caption, Style::Small)).collect();
-        Page::new(&self.grid, &heads, &captions, words::height(notes, Style::Small))
+        let heads: Vec<u32> = self.panels.iter().map(|panel| typeset::height(&panel.title, Style::Title)).collect();
+        let captions: Vec<u32> =
+            self.panels.iter().map(|panel| typeset::height(&panel.caption, Style::Small)).collect();
+        Page::new(&self.grid, &heads, &captions, typeset::height(notes, Style::Small))
     }
 
     /// The whole page.
     #[must_use]
     pub fn render(&self) -> RgbImage {
-        let wrap = |note: &String| words::wrap(note, Style::Small, self.grid.width() - 2 * MARGIN);
+        let wrap = |note: &String| typeset::wrap(note, Style::Small, self.grid.width() - 2 * MARGIN);
         let notes: Vec<String> = self.notes.iter().flat_map(wrap).collect();
         let page = self.page(&notes);
         let mut canvas = RgbImage::from_pixel(page.width, page.height, BACKGROUND);
-        for (panel, place) in self.panels.iter().zip(&page.places) {
-            // Titles stand directly above their images, however many lines the neighbours have.
-            let top = place.image.1 - GAP - words::height(&panel.title, Style::Title);
-            words::lines(&mut canvas, &panel.title, Style::Title, place.left, top);
-            put(&mut canvas, &panel.image, place.image.0, place.image.1);
-            words::lines(&mut canvas, &panel.caption, Style::Small, place.left, place.caption);
+        for (panel, position) in self.panels.iter().zip(&page.positions) {
+            // Titles end directly above their images, even if a neighbour's title has more lines.
+            let top = position.image.1 - GAP - typeset::height(&panel.title, Style::Title);
+            typeset::draw(&mut canvas, &panel.title, Style::Title, position.left, top);
+            put_framed(&mut canvas, &panel.image, position.image.0, position.image.1);
+            typeset::draw(&mut canvas, &panel.caption, Style::Small, position.left, position.caption);
         }
-        bar(&mut canvas, page.bar, self.grid.cell.1, Some(self.threshold));
-        words::lines(&mut canvas, &notes, Style::Small, MARGIN, page.notes);
+        draw_bar(&mut canvas, page.bar, self.grid.cell.1, Some(self.threshold));
+        typeset::draw(&mut canvas, &notes, Style::Small, MARGIN, page.notes);
         canvas
     }
 
@@ -190,7 +192,7 @@ impl Picture {
         png(&self.render())
     }
 
-    /// Whether the last panel's image is this one.
+    /// Whether the last panel shows this image.
     #[cfg(test)]
     pub(crate) fn shows(&self, image: &RgbImage) -> bool {
         self.panels.last().is_some_and(|panel| panel.image == *image)
@@ -200,8 +202,8 @@ impl Picture {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::fixture::{comparison, waves};
     use crate::legend::legend;
+    use crate::test_data::{comparison, waves};
     use image::Rgb;
     use image::imageops::crop_imm;
     use ndarray::{Array2, Array3};
@@ -236,7 +238,7 @@ mod tests {
         let picture = picture(400, 300, 120, 0.0);
         let drawn = &picture.panels[0].image;
         assert_eq!(*drawn.get_pixel(3, 3), Rgb([120; 3]));
-        // Nothing is above the threshold, so there is no contour; the ring is there.
+        // Nothing is above the threshold, so there is a ring but no contour.
         let changed = drawn.pixels().filter(|pixel| **pixel != Rgb([120; 3])).count();
         assert!(changed > 20 && changed < 1000, "{changed}");
     }
@@ -248,10 +250,10 @@ mod tests {
         assert!((level(&dark) - level(&bright)).abs() > 40);
     }
 
-    /// A comparison's map is read at the centres of the panel's pixels; the resizer takes the mean over each of them and its
-    /// neighbours. Of a smooth map the two differ by a fraction of a level, and contours by parts of a pixel.
+    /// A comparison's map is sampled at the centres of the panel's pixels; the resizer averages over a pixel and its neighbours.
+    /// For a smooth map the two differ by a fraction of a level, and contours by a fraction of a pixel.
     #[test]
-    fn a_comparison_is_drawn_as_its_full_map() {
+    fn a_comparison_is_drawn_like_its_full_map() {
         for (width, height) in [(2000, 1500), (1024, 1024), (301, 403)] {
             let planes = Array3::from_shape_fn((3, height, width), |(channel, y, x)| (x + y + 20 * channel) as u8);
             let found = comparison(width, height, waves());
@@ -270,7 +272,7 @@ mod tests {
             let differences = one.image.as_raw().iter().zip(two.image.as_raw()).map(|(one, two)| one.abs_diff(*two));
             let mean = differences.map(u64::from).sum::<u64>() as f64 / one.image.as_raw().len() as f64;
             assert!(mean < 3.0, "{width} x {height}: {mean}");
-            // Both differ from the image alone by far more.
+            // Both differ far more from the image alone.
             let changed = one.image.as_raw().iter().zip(picture.image.as_raw()).map(|(one, two)| one.abs_diff(*two));
             assert!(changed.map(u64::from).sum::<u64>() as f64 / one.image.as_raw().len() as f64 > 15.0);
         }
@@ -287,7 +289,7 @@ mod tests {
             }
             let page = picture.render();
             let (left, top) = picture.page(&[]).bar;
-            // A legend whose bar is as high as the page's.
+            // A legend whose bar has the height of the page's.
             let legend = legend(picture.grid.cell.1 + 44, Some(0.3)).unwrap();
             let part = crop_imm(&page, left - GAP, top - 32, legend.width(), legend.height()).to_image();
             assert!(part == legend);
@@ -301,7 +303,7 @@ mod tests {
     }
 
     #[test]
-    fn what_does_not_fit_is_refused() {
+    fn mismatches_are_refused() {
         let image = Array2::from_elem((30, 40), 7);
         let levels = Levels::Gray(image.view());
         let mut picture = Picture::new(levels, 1, 0.5, Vec::new()).unwrap();
@@ -354,7 +356,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_that_was_said_is_in_the_debug_text() {
+    fn debug_shows_no_text() {
         let picture = picture(40, 30, 0, 0.0);
         let map = Array2::from_elem((30, 40), 0.5);
         for text in [format!("{picture:?}"), format!("{:?}", panel(&map, (3, 4)))] {

@@ -1,13 +1,13 @@
-//! PNG files.
+//! PNG encoding.
 
 use std::io::Cursor;
 
 use image::{EncodableLayout, ImageBuffer, ImageFormat, PixelWithColorType};
 use radzero_score::format::Result;
 
-use crate::check::argument;
+use crate::validate::argument_error;
 
-/// The pixels as a PNG file.
+/// Encodes an image as a PNG file.
 pub(crate) fn png<P>(image: &ImageBuffer<P, Vec<u8>>) -> Result<Vec<u8>>
 where
     P: PixelWithColorType<Subpixel = u8>,
@@ -17,7 +17,7 @@ where
     let written = image.write_to(&mut Cursor::new(&mut bytes), ImageFormat::Png);
     let (width, height) = image.dimensions();
     written.map_err(|source| {
-        argument(format!("{width} x {height} pixels cannot be written as PNG")).with_source(source)
+        argument_error(format!("{width} x {height} pixels cannot be written as PNG")).with_source(source)
     })?;
     Ok(bytes)
 }

@@ -1,4 +1,4 @@
-//! Images and maps at the size at which they are shown. For the eye alone: nothing is measured on the result.
+//! Scales images and maps to the display size. For viewing only: nothing is measured on the result.
 
 use std::error::Error as StdError;
 
@@ -10,10 +10,10 @@ use ndarray::{Array2, ArrayView2};
 use radzero_score::format::reading::Levels;
 use radzero_score::format::{Error, Result};
 
-use crate::check::argument;
+use crate::validate::argument_error;
 
 fn failure(source: impl StdError + Send + Sync + 'static) -> Error {
-    argument("an image or a map cannot be scaled").with_source(source)
+    argument_error("an image or a map cannot be scaled").with_source(source)
 }
 
 fn options(filter: FilterType) -> ResizeOptions {
@@ -22,8 +22,7 @@ fn options(filter: FilterType) -> ResizeOptions {
 
 /// The image at `width` x `height` pixels.
 ///
-/// Planes are scaled one by one, as they lie in memory: the levels are the same as of interleaved pixels, without a copy of those
-/// at full size.
+/// Planes are scaled one by one: the result is the same as with interleaved pixels, but needs no full-size copy of them.
 pub(crate) fn levels(levels: Levels<'_>, width: u32, height: u32) -> Result<RgbImage> {
     match levels {
         Levels::Gray(gray) => {
@@ -40,13 +39,13 @@ pub(crate) fn levels(levels: Levels<'_>, width: u32, height: u32) -> Result<RgbI
             }
             Ok(image)
         }
-        _ => Err(argument("levels of gray or RGB expected, of another kind found")),
+        _ => Err(argument_error("levels of gray or RGB expected, of another kind found")),
     }
 }
 
 /// A plane \[height, width\] at `width` x `height` pixels, row by row.
 fn plane(levels: ArrayView2<'_, u8>, width: u32, height: u32) -> Result<Vec<u8>> {
-    // No copy where the plane lies in memory row by row.
+    // No copy if the plane is in row-major order.
     let levels = levels.as_standard_layout();
     let values = levels.as_slice().unwrap_or_default();
     // Sizes of radiographs fit u32.
@@ -73,7 +72,7 @@ mod tests {
     use super::*;
     use ndarray::{Array3, Axis, Slice};
 
-    /// What was done before planes were scaled one by one.
+    /// The reference: all channels scaled together.
     fn interleaved(planes: &Array3<u8>, width: u32, height: u32) -> RgbImage {
         let (_, rows, columns) = planes.dim();
         let pixels: Vec<u8> = planes.view().permuted_axes([1, 2, 0]).iter().copied().collect();
@@ -83,7 +82,7 @@ mod tests {
         RgbImage::from_raw(width, height, target.into_vec()).unwrap()
     }
 
-    /// Noise between hard edges, where the filter overshoots.
+    /// Noise between hard edges, at which the filter overshoots.
     fn planes(rows: usize, columns: usize) -> Array3<u8> {
         Array3::from_shape_fn((3, rows, columns), |(channel, y, x)| {
             let noise = (y * 131 + x * 7919 + y * x * 17 + channel * 53) % 256;
@@ -121,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn views_may_lie_in_memory_in_any_order() {
+    fn views_may_have_any_memory_layout() {
         let planes = planes(60, 80);
         let mut part = planes.slice_axis(Axis(1), Slice::new(10, Some(50), -2));
         part.slice_axis_inplace(Axis(2), Slice::new(7, None, 3));
@@ -138,7 +137,7 @@ mod tests {
         assert_eq!(small.dim(), (15, 20));
         for y in 1..14 {
             for x in 1..19 {
-                // The centre of the small pixel in the large image.
+                // The centre of the small map's pixel in the large map.
                 let expected = (x as f32 * 4.0 + 1.5 + y as f32 * 4.0 + 1.5) / 140.0;
                 assert!((small[[y, x]] - expected).abs() < 1e-5, "{x} {y}");
             }
@@ -146,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn sides_are_not_exchanged() {
+    fn width_and_height_are_not_swapped() {
         let level = |(channel, _, x): (usize, usize, usize)| if x < 20 { [0, 7, 9] } else { [200, 7, 9] }[channel];
         let image = Array3::from_shape_fn((3, 20, 40), level);
         let small = levels(Levels::Rgb(image.view()), 10, 8).unwrap();

@@ -1,14 +1,14 @@
-//! Lines that can be seen on dark and bright alike: white, with a dark edge on both sides.
+//! Lines that are visible on dark and bright images: white, with a dark edge on both sides.
 
 use image::{Rgb, RgbImage};
 use ndarray::ArrayView2;
 
 use crate::colour::mix;
-use crate::layout::SIDES;
+use crate::layout::PANEL_SIDES;
 
 /// Half the width of the white core, in pixels.
 const CORE: f32 = 1.0;
-/// Half the width of the line with its edges.
+/// Half the width of the line, edges included.
 const EDGE: f32 = 2.5;
 /// Radius of the peak's ring.
 const RADIUS: f32 = 9.0;
@@ -18,36 +18,35 @@ const BLACK: Rgb<u8> = Rgb([0; 3]);
 
 type Point = (f32, f32);
 
-/// Lines, as every pixel's distance to the nearest of them.
+/// Lines, stored as each pixel's distance to the nearest of them.
 pub(crate) struct Stroke {
     width: u32,
     height: u32,
-    /// What the widths are multiplied by.
+    /// Factor of all widths.
     weight: f32,
     distances: Vec<f32>,
 }
 
-/// How heavy lines on an image of this size are: larger ones than those of a page get heavier lines, so that these look alike
-/// when the whole image is shown.
+/// The factor of line widths for an image of this size: images larger than a page's panel get thicker lines, so that they look
+/// the same when the whole image is shown.
 fn weight((width, height): (u32, u32)) -> f32 {
-    (width.max(height) as f32 / SIDES.0 as f32).max(1.0)
+    (width.max(height) as f32 / PANEL_SIDES.0 as f32).max(1.0)
 }
 
 impl Stroke {
-    /// No line yet, for an image of this size.
+    /// Without lines yet, for an image of this size.
     pub(crate) fn new((width, height): (u32, u32), weight: f32) -> Self {
         Self { width, height, weight, distances: vec![f32::INFINITY; width as usize * height as usize] }
     }
 
-    /// Takes in every pixel within reach of the box from `least` to `greatest`.
-    fn update(&mut self, least: Point, greatest: Point, distance: impl Fn(Point) -> f32) {
+    /// Updates the distance of every pixel within reach of the box from `min` to `max`.
+    fn update(&mut self, min: Point, max: Point, distance: impl Fn(Point) -> f32) {
         let reach = EDGE * self.weight + 1.0;
-        let range = |least: f32, greatest: f32, extent: u32| {
-            (least - reach).floor().max(0.0) as u32
-                ..((greatest + reach).ceil().max(-1.0) + 1.0).min(extent as f32) as u32
+        let range = |min: f32, max: f32, extent: u32| {
+            (min - reach).floor().max(0.0) as u32..((max + reach).ceil().max(-1.0) + 1.0).min(extent as f32) as u32
         };
-        for y in range(least.1, greatest.1, self.height) {
-            for x in range(least.0, greatest.0, self.width) {
+        for y in range(min.1, max.1, self.height) {
+            for x in range(min.0, max.0, self.width) {
                 let nearest = &mut self.distances[y as usize * self.width as usize + x as usize];
                 *nearest = nearest.min(distance((x as f32, y as f32)));
             }
@@ -58,17 +57,17 @@ impl Stroke {
     pub(crate) fn segment(&mut self, from: Point, to: Point) {
         let (dx, dy) = (to.0 - from.0, to.1 - from.1);
         let squared = dx * dx + dy * dy;
-        let least = (from.0.min(to.0), from.1.min(to.1));
-        let greatest = (from.0.max(to.0), from.1.max(to.1));
-        self.update(least, greatest, |(x, y)| {
+        let min = (from.0.min(to.0), from.1.min(to.1));
+        let max = (from.0.max(to.0), from.1.max(to.1));
+        self.update(min, max, |(x, y)| {
             let along = ((x - from.0) * dx + (y - from.1) * dy) / squared;
-            // A line without length is a point.
+            // A segment of length 0 is a point.
             let along = if squared > 0.0 { along.clamp(0.0, 1.0) } else { 0.0 };
             (x - from.0 - along * dx).hypot(y - from.1 - along * dy)
         });
     }
 
-    /// Draws the lines, with smooth edges.
+    /// Draws the lines, antialiased.
     pub(crate) fn draw(&self, image: &mut RgbImage) {
         let cover = |half: f32, distance: f32| (half + 0.5 - distance).clamp(0.0, 1.0);
         let (core, edge) = (CORE * self.weight, EDGE * self.weight);
@@ -81,7 +80,7 @@ impl Stroke {
     }
 }
 
-/// A ring around a point, and a dot in its middle.
+/// A ring around a point, with a dot at its centre.
 pub(crate) fn ring(size: (u32, u32), x: f32, y: f32) -> Stroke {
     let mut stroke = Stroke::new(size, weight(size));
     let radius = RADIUS * stroke.weight;
@@ -92,14 +91,14 @@ pub(crate) fn ring(size: (u32, u32), x: f32, y: f32) -> Stroke {
     stroke
 }
 
-/// Where the map crosses `level`, straight within each square of four neighbours (marching squares).
+/// The contour of the map at `level`, by marching squares.
 pub(crate) fn contour(map: ArrayView2<'_, f32>, level: f32) -> Stroke {
     let (height, width) = map.dim();
     let size = (width as u32, height as u32);
     let mut stroke = Stroke::new(size, weight(size));
     for y in 1..height {
         for x in 1..width {
-            // Clockwise from the upper left.
+            // Clockwise from the top left.
             let corners = [(x - 1, y - 1), (x, y - 1), (x, y), (x - 1, y)];
             let values = corners.map(|(x, y)| map[[y, x]]);
             let above = values.map(|value| value > level);
@@ -118,7 +117,7 @@ pub(crate) fn contour(map: ArrayView2<'_, f32>, level: f32) -> Stroke {
             match *crossings.as_slice() {
                 [one, two] => stroke.segment(one, two),
                 [top, right, bottom, left] => {
-                    // A saddle: the middle decides which two corners belong together.
+                    // A saddle: the mean decides which corners are connected.
                     let middle = values.iter().sum::<f32>() / 4.0 > level;
                     if middle == above[0] {
                         stroke.segment(top, right);
@@ -164,20 +163,20 @@ mod tests {
     }
 
     #[test]
-    fn lines_show_on_black_and_on_white() {
+    fn lines_are_visible_on_black_and_white() {
         for level in [0, 255] {
             let mut image = RgbImage::from_pixel(40, 40, Rgb([level; 3]));
             ring((40, 40), 20.0, 20.0).draw(&mut image);
             assert_eq!(image.get_pixel(20, 20), &WHITE);
             assert_eq!(image.get_pixel(29, 20), &WHITE);
-            // Beside the core the dark edge.
+            // The dark edge beside the core.
             assert!(image.get_pixel(31, 20).0[0] < 60, "{level}");
             assert_eq!(image.get_pixel(39, 39), &Rgb([level; 3]));
         }
     }
 
     #[test]
-    fn marks_beyond_the_border_are_cut() {
+    fn marks_are_clipped_at_the_border() {
         for (x, y) in [(0.0, 0.0), (-0.4, 7.3), (7.4, 7.4)] {
             let mut image = RgbImage::new(8, 8);
             ring((8, 8), x, y).draw(&mut image);
@@ -187,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn lines_grow_with_images_larger_than_a_page_s() {
+    fn large_images_get_thicker_lines() {
         assert_eq!([(3, 4), (512, 512), (768, 1), (1536, 9), (100, 3072)].map(weight), [1.0, 1.0, 1.0, 2.0, 4.0]);
         let mut image = RgbImage::new(1536, 60);
         ring((1536, 60), 30.0, 30.0).draw(&mut image);
@@ -197,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_number_has_no_contour() {
+    fn nan_does_not_panic() {
         let map = Array2::from_shape_fn((9, 9), |(y, x)| [f32::NAN, 0.0, f32::INFINITY, 1.0][(x + 2 * y) % 4]);
         contour(map.view(), 0.5).draw(&mut RgbImage::new(9, 9));
         contour(map.view(), f32::NAN).draw(&mut RgbImage::new(9, 9));

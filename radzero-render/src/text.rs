@@ -1,9 +1,9 @@
-//! Lines of words, for pictures and for terminals.
+//! Line breaking, for pictures and for terminals.
 
 /// Breaks `text` between words into lines of at most `width` characters (at least 1).
 ///
-/// White space and line breaks between words become one space; a word longer than a line is broken where it must be. A text
-/// without a word gives no line.
+/// White space and line breaks between words become one space. A word longer than a line is broken. A text without words gives
+/// no lines.
 ///
 /// ```
 /// assert_eq!(radzero_render::text::wrap("There is\nfibrosis", 10), ["There is", "fibrosis"]);

@@ -1,4 +1,4 @@
-//! What comes of comparing one image with one sentence.
+//! The result of comparing one image with one sentence.
 
 use std::sync::Arc;
 
@@ -8,12 +8,12 @@ use radzero_format::{Error, ErrorKind, Result};
 
 use crate::encoding::EncodedPrompt;
 use crate::geometry::Geometry;
-use crate::map::{Outline, Peak, SimilarityMap, check_threshold, sigmoid};
+use crate::map::{LazyMap, Peak, SimilarityMap, check_threshold, sigmoid};
 
-/// How similar one sentence is to one radiograph, as a whole and place by place.
+/// How similar one sentence is to one radiograph: as a whole, and pixel by pixel.
 ///
-/// Logit, probability and map are similarities, not a chance of disease, and have no universal cut-off: a threshold belongs
-/// to a prompt and is the caller's.
+/// Logit, probability and map are similarities, not a chance of disease. They have no universal cut-off: the caller chooses a
+/// threshold for each prompt.
 #[derive(Debug, Clone)]
 pub struct Comparison {
     prompt: EncodedPrompt,
@@ -24,13 +24,13 @@ pub struct Comparison {
 }
 
 impl Comparison {
-    /// The comparison of the image of this record with a prompt: its logit and the scores of the patches \[g, g\] before the
-    /// sigmoid. [`Scorer::compare`](crate::Scorer::compare) computes them; a test makes them up.
+    /// A comparison from its numbers: the logit, and the scores of the patches \[g, g\] before the sigmoid.
+    /// [`Scorer::compare`](crate::Scorer::compare) computes them; a test can make them up.
     ///
     /// # Errors
-    /// [`ErrorKind::Inference`] if the logit or a score is not finite; [`ErrorKind::Argument`] if the scores are no square of at
-    /// least one patch, or the record holds a size that no radiograph has; [`ErrorKind::OtherModel`] if image and sentence were
-    /// encoded by different models.
+    /// [`ErrorKind::Inference`] if the logit or a score is not finite; [`ErrorKind::Argument`] if the scores are not a square of
+    /// at least one patch, or the record's image size is invalid; [`ErrorKind::OtherModel`] if image and sentence were encoded
+    /// by different models.
     pub fn new(
         image: impl Into<Arc<ImageRecord>>,
         prompt: EncodedPrompt,
@@ -67,7 +67,7 @@ impl Comparison {
         self.logit
     }
 
-    /// sigmoid(logit), in \[0, 1\]: what the model card calls the similarity probability.
+    /// sigmoid(logit), in \[0, 1\]: the model card's "similarity probability".
     #[must_use]
     pub fn probability(&self) -> f32 {
         sigmoid(self.logit)
@@ -85,14 +85,14 @@ impl Comparison {
         &self.geometry
     }
 
-    /// The similarity map at the radiograph's size, computed anew at each call.
+    /// The similarity map at the radiograph's size, recomputed at each call.
     #[must_use]
     pub fn map(&self) -> SimilarityMap {
         self.geometry.map_of(self.scores.view())
     }
 
-    /// The similarity map for a picture of the radiograph of `width` x `height` pixels, without computing it at the
-    /// radiograph's size: as [`Geometry::map_at`].
+    /// The similarity map for a picture of the radiograph with `width` x `height` pixels, computed directly at that size: see
+    /// [`Geometry::map_at`].
     ///
     /// # Errors
     /// [`ErrorKind::Argument`] unless both sides are from 1 to [`MAX_SIDE`](radzero_format::reading::MAX_SIDE).
@@ -100,45 +100,44 @@ impl Comparison {
         self.geometry.map_at(self.scores.view(), width, height)
     }
 
-    /// The grounding point: equal to the map's [`peak`](SimilarityMap::peak), without computing the map.
+    /// The grounding point: the map's [`peak`](SimilarityMap::peak), without computing the map.
     #[must_use]
     pub fn peak(&self) -> Peak {
-        self.outline().peak()
+        self.lazy_map().peak()
     }
 
-    /// The map's least value, without computing the map.
+    /// The map's minimum, without computing the map.
     #[must_use]
     pub fn map_min(&self) -> f32 {
-        self.outline().min()
+        self.lazy_map().min()
     }
 
-    /// The map's greatest value, that of the [`peak`](Self::peak), without computing the map.
+    /// The map's maximum, the value of the [`peak`](Self::peak), without computing the map.
     #[must_use]
     pub fn map_max(&self) -> f32 {
         self.peak().value
     }
 
-    /// Where the map is above `threshold`, \[height, width\]: equal to the map's [`mask`](SimilarityMap::mask), without
-    /// computing the map.
+    /// The map's [`mask`](SimilarityMap::mask) at `threshold`, \[height, width\], without computing the map.
     ///
     /// # Errors
     /// [`ErrorKind::Argument`] unless `threshold` is in \[0, 1\].
     pub fn mask(&self, threshold: f32) -> Result<Array2<bool>> {
         check_threshold(threshold)?;
-        Ok(self.outline().mask(threshold))
+        Ok(self.lazy_map().mask(threshold))
     }
 
-    /// Number of pixels of the [`mask`](Comparison::mask), without computing map or mask.
+    /// Number of pixels in the [`mask`](Comparison::mask), without computing map or mask.
     ///
     /// # Errors
     /// [`ErrorKind::Argument`] unless `threshold` is in \[0, 1\].
     pub fn area(&self, threshold: f32) -> Result<usize> {
         check_threshold(threshold)?;
-        Ok(self.outline().area(threshold))
+        Ok(self.lazy_map().area(threshold))
     }
 
-    fn outline(&self) -> Outline<'_> {
-        self.geometry.outline(self.scores.view())
+    fn lazy_map(&self) -> LazyMap<'_> {
+        self.geometry.lazy_map(self.scores.view())
     }
 
     /// Width of the radiograph in pixels.
@@ -153,25 +152,25 @@ impl Comparison {
         self.geometry.height()
     }
 
-    /// What made the tokens of the image.
+    /// How the image was encoded.
     #[must_use]
     pub fn image_record(&self) -> &ImageRecord {
         &self.image
     }
 
-    /// What made the embedding of the sentence.
+    /// How the sentence was encoded.
     #[must_use]
     pub fn text_record(&self) -> &TextRecord {
         self.prompt.record()
     }
 
-    /// What made it.
+    /// How image and sentence were encoded.
     #[must_use]
     pub fn provenance(&self) -> Provenance {
         Provenance::new(&self.image, self.text_record())
     }
 
-    /// The numbers of it that a record keeps.
+    /// The numbers as stored in a [`ResultRecord`].
     #[must_use]
     pub fn result(&self) -> PromptResult {
         let peak = self.peak();
@@ -188,8 +187,8 @@ impl Comparison {
     /// The record of one image's comparisons.
     ///
     /// # Errors
-    /// [`ErrorKind::Argument`] if there are none, or if they are not of one image and of sentences that were encoded alike (by one
-    /// encoder, stored in as many bits): what the record says of all of them would not be true. Make a record for each kind.
+    /// [`ErrorKind::Argument`] if there are none, if they are of different images, or if their sentences were encoded differently
+    /// (by different encoders, or stored with different precision). A record has one provenance: make one record for each.
     pub fn record(found: &[Self]) -> Result<ResultRecord> {
         let fail = |message: &str| Error::new(ErrorKind::Argument, message);
         let first = found.first().ok_or_else(|| fail("at least one comparison expected, none found"))?;

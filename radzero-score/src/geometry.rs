@@ -1,14 +1,14 @@
-//! One owner of the mapping between original pixels and the model's square, in both directions.
-
-use std::ops::Range;
+//! The mapping between a radiograph's pixels and the model's square, in both directions.
 
 use ndarray::ArrayView2;
+pub use radzero_format::geometry::Fit;
+use radzero_format::geometry::fit;
 use radzero_format::manifest::GeometryKind;
 use radzero_format::reading::MAX_SIDE;
 use radzero_format::record::ImageRecord;
 use radzero_format::{Error, ErrorKind, Result};
 
-use crate::map::{Outline, SimilarityMap, Span, upsample, upsample_at};
+use crate::map::{LazyMap, SimilarityMap, Span, upsample, upsample_at};
 
 /// The mapping between the pixels of one radiograph and the model's square.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,37 +17,19 @@ pub struct Geometry {
     width: usize,
     height: usize,
     size: usize,
+    rows: Fit,
+    columns: Fit,
 }
 
-/// How one edge of a radiograph becomes an edge of the model's square: `before` black samples, the edge, and black samples up to
-/// `padded` in all are resampled to `output` samples, of which those of `window` are the square's.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Fit {
-    /// Black samples before the edge.
-    pub before: usize,
-    /// Samples of the edge with all that is black.
-    pub padded: usize,
-    /// Samples that these are resampled to.
-    pub output: usize,
-    /// Of these, the ones that are taken.
-    pub window: Range<usize>,
-}
-
-impl Fit {
-    /// The whole edge of `length` samples becomes `output` samples.
-    #[must_use]
-    pub fn whole(length: usize, output: usize) -> Self {
-        Self { before: 0, padded: length, output, window: 0..output }
-    }
-}
-
-/// The rectangle that the patch grid covers, in pixels of the radiograph. It reaches beyond the radiograph where that was padded,
-/// and covers a part of it where that was cropped: what lies outside has no patch, and a similarity of 0.
+/// The rectangle that the patch grid covers, in pixels of the radiograph.
+///
+/// It extends beyond a radiograph that was padded, and covers part of one that was cropped. Pixels outside it have a similarity
+/// of 0.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct GridArea {
-    /// Left edge; negative where the grid begins to the left of the radiograph.
+    /// Left edge; negative if the grid starts left of the radiograph.
     pub left: i64,
-    /// Upper edge.
+    /// Top edge; negative if the grid starts above the radiograph.
     pub top: i64,
     /// Width, more than 0.
     pub width: usize,
@@ -56,29 +38,16 @@ pub struct GridArea {
 }
 
 impl Geometry {
-    /// The mapping for a radiograph of `width` x `height` pixels and a square of `size` pixels a side.
+    /// The mapping of a radiograph of `width` x `height` pixels to a square with sides of `size` pixels.
     ///
     /// # Errors
-    /// [`ErrorKind::Argument`] if one of them is 0, or above [`MAX_SIDE`]; [`ErrorKind::ModelVersion`] for a kind of a later version.
+    /// [`ErrorKind::Argument`] if any of these is 0 or above [`MAX_SIDE`].
     pub fn new(kind: GeometryKind, size: usize, width: usize, height: usize) -> Result<Self> {
-        if !matches!(kind, GeometryKind::Stretch | GeometryKind::PadSquare | GeometryKind::CropSquare) {
-            return Err(Error::new(
-                ErrorKind::ModelVersion,
-                format!("the geometry {kind} is not known to this version"),
-            ));
-        }
-        if [size, width, height].iter().all(|side| (1..=MAX_SIDE).contains(side)) {
-            return Ok(Self { kind, width, height, size });
-        }
-        Err(Error::new(
-            ErrorKind::Argument,
-            format!(
-                "sides of 1 to {MAX_SIDE} pixels expected, an image of {width} x {height} and a square of {size} found"
-            ),
-        ))
+        let [rows, columns] = fit(kind, size, width, height)?;
+        Ok(Self { kind, width, height, size, rows, columns })
     }
 
-    /// The mapping that an encoded image was made with.
+    /// The mapping with which an image was encoded.
     ///
     /// # Errors
     /// As [`Geometry::new`].
@@ -110,57 +79,40 @@ impl Geometry {
         self.size
     }
 
-    /// How the radiograph's rows become those of the square.
+    /// How the radiograph's rows map to the square's.
     #[must_use]
     pub fn rows(&self) -> Fit {
-        self.fit(self.height, self.width)
+        self.rows.clone()
     }
 
-    /// How the radiograph's columns become those of the square.
+    /// How the radiograph's columns map to the square's.
     #[must_use]
     pub fn columns(&self) -> Fit {
-        self.fit(self.width, self.height)
+        self.columns.clone()
     }
 
-    /// How an edge of `length` pixels becomes S samples, beside an edge of `other` pixels.
-    fn fit(&self, length: usize, other: usize) -> Fit {
-        match self.kind {
-            GeometryKind::PadSquare => {
-                let side = length.max(other);
-                Fit { before: (side - length) / 2, padded: side, output: self.size, window: 0..self.size }
-            }
-            GeometryKind::CropSquare => {
-                let output = self.size * length / length.min(other);
-                let start = (output - self.size) / 2;
-                Fit { before: 0, padded: length, output, window: start..start + self.size }
-            }
-            // Stretched: `new` lets no other in.
-            _ => Fit::whole(length, self.size),
-        }
-    }
-
-    /// The similarity map of the patch grid's scores \[g, g\], at the original size \[height, width\]; 0 where the model
+    /// The similarity map of the patch grid's scores \[g, g\], at the radiograph's size \[height, width\]; 0 where the model
     /// saw nothing.
     ///
     /// # Errors
-    /// [`ErrorKind::Argument`] if there is no score.
+    /// [`ErrorKind::Argument`] if there are no scores.
     pub fn map(&self, scores: ArrayView2<'_, f32>) -> Result<SimilarityMap> {
         check_scores(scores)?;
         Ok(self.map_of(scores))
     }
 
-    /// As [`Geometry::map`], of scores that are there.
+    /// As [`Geometry::map`], for scores that are not empty.
     pub(crate) fn map_of(&self, scores: ArrayView2<'_, f32>) -> SimilarityMap {
         SimilarityMap::new(upsample(scores, &self.row_span(), &self.column_span()))
     }
 
-    /// The similarity map of the patch grid's scores \[g, g\] for a picture of the radiograph of `width` x `height` pixels.
+    /// The similarity map of the patch grid's scores \[g, g\], for a picture of the radiograph with `width` x `height` pixels.
     ///
-    /// Each pixel holds the similarity at its centre: as of [`Geometry::map`], read between its pixels. At the radiograph's own
-    /// size the two are equal. A picture with fewer pixels than there are patches leaves some patches out.
+    /// Each pixel holds the similarity at its centre, interpolated as in [`Geometry::map`]; at the radiograph's own size the two
+    /// are equal. A picture with fewer pixels than patches skips some patches.
     ///
     /// # Errors
-    /// [`ErrorKind::Argument`] unless both sides are from 1 to [`MAX_SIDE`] and there is a score.
+    /// [`ErrorKind::Argument`] unless both sides are from 1 to [`MAX_SIDE`] and there are scores.
     pub fn map_at(&self, scores: ArrayView2<'_, f32>, width: usize, height: usize) -> Result<SimilarityMap> {
         check_scores(scores)?;
         if ![width, height].iter().all(|side| (1..=MAX_SIDE).contains(side)) {
@@ -171,9 +123,9 @@ impl Geometry {
         Ok(SimilarityMap::new(upsample_at(scores, (&rows, height), (&columns, width))))
     }
 
-    /// What can be said of [`Geometry::map`] without computing it.
-    pub(crate) fn outline<'a>(&self, scores: ArrayView2<'a, f32>) -> Outline<'a> {
-        Outline::new(scores, self.row_span(), self.column_span())
+    /// [`Geometry::map`], not computed.
+    pub(crate) fn lazy_map<'a>(&self, scores: ArrayView2<'a, f32>) -> LazyMap<'a> {
+        LazyMap::new(scores, self.row_span(), self.column_span())
     }
 
     /// The rectangle that the patch grid covers.
@@ -192,7 +144,7 @@ impl Geometry {
         self.span(self.width, self.height)
     }
 
-    /// Where the grid lies on an edge of `length` pixels, beside an edge of `other` pixels.
+    /// Where the grid lies along an axis of `length` pixels, if the other axis has `other` pixels.
     fn span(&self, length: usize, other: usize) -> Span {
         match self.kind {
             GeometryKind::PadSquare => {
@@ -204,7 +156,7 @@ impl Geometry {
                 let side = length.min(other);
                 Span { target: side, window: 0..side, start: (length - side) / 2, length }
             }
-            // Stretched: `new` lets no other in.
+            // Stretch: `new` accepts no other kind.
             _ => Span::whole(length),
         }
     }
@@ -220,12 +172,12 @@ fn check_scores(scores: ArrayView2<'_, f32>) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use ndarray::{Array2, s};
+    use ndarray::{Array2, Slice};
 
     const KINDS: [GeometryKind; 3] = [GeometryKind::Stretch, GeometryKind::PadSquare, GeometryKind::CropSquare];
 
     #[test]
-    fn sizes_that_nothing_has_are_refused() {
+    fn impossible_sizes_are_refused() {
         for kind in KINDS {
             for (size, width, height) in [(518, 0, 9), (518, 9, 0), (0, 9, 9), (usize::MAX, 9, 9), (518, 16_385, 9)] {
                 let error = Geometry::new(kind, size, width, height).unwrap_err();
@@ -254,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn a_map_at_the_own_size_is_the_map() {
+    fn a_map_at_the_radiographs_size_is_the_map() {
         for kind in KINDS {
             for (width, height) in [(311, 203), (45, 1001), (64, 64), (1, 9)] {
                 let geometry = Geometry::new(kind, 518, width, height).unwrap();
@@ -266,15 +218,15 @@ mod tests {
         }
     }
 
-    /// A third of each side, from an odd number of pixels: the centre of every third pixel is a centre of the large map.
+    /// At a third of each side, each pixel's centre is the centre of a pixel of the large map.
     #[test]
-    fn a_smaller_map_reads_the_large_one() {
+    fn a_smaller_map_samples_the_large_one() {
         for kind in KINDS {
             for (width, height) in [(903, 603), (303, 999)] {
                 let geometry = Geometry::new(kind, 518, width, height).unwrap();
                 let large = geometry.map(scores().view()).unwrap();
                 let small = geometry.map_at(scores().view(), width / 3, height / 3).unwrap();
-                let expected = large.values().slice(s![1..;3, 1..;3]).to_owned();
+                let expected = large.values().slice_each_axis(|_| Slice::new(1, None, 3)).to_owned();
                 assert_eq!(small.values().dim(), expected.dim());
                 for (found, expected) in small.values().iter().zip(&expected) {
                     assert!((found - expected).abs() < 2e-6, "{kind:?} {found} {expected}");

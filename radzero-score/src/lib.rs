@@ -1,11 +1,11 @@
-//! From encodings to results: what comes after the two graphs of a RadZero model, without ONNX Runtime.
+//! From encodings to results: everything after the two graphs of a RadZero model, without ONNX Runtime.
 //!
-//! 1. [`EncodedImage`], [`EncodedPrompt`]: what the graphs gave, with what made it; to parts or bytes and back
+//! 1. [`EncodedImage`], [`EncodedPrompt`]: the outputs of the graphs and their provenance; convertible to parts or bytes
 //! 2. [`Scorer`]: compares them by VL-CABS ([`similarity`])
 //! 3. [`Comparison`]: logit, probability, [map](SimilarityMap), [peak](Peak) and mask, placed by the [`Geometry`]
 //!
-//! Images that were encoded once can so be asked again on a machine without a runtime for the image graph. `radzero-core`
-//! re-exports all of it.
+//! An image that was encoded once can thus be asked again on a machine that cannot run the image graph. `radzero-core`
+//! re-exports all of this.
 //!
 //! Research use only. All results are similarities between a sentence and an image, never a chance of disease.
 //!
@@ -16,7 +16,7 @@
 //! use radzero_score::{Comparison, EncodedPrompt};
 //!
 //! # fn main() -> radzero_score::format::Result<()> {
-//! // A result as a test wants it, without a model.
+//! // A made-up result, for a test without a model.
 //! let model = ModelRecord::named("none", sha256_bytes(b""));
 //! let encoder = EncoderRecord::new(Device::Cpu, Default::default(), None, "1.31.1");
 //! let image = ImageRecord::new(model.clone(), 28, (640, 480), ReadingRecord::memory(), encoder.clone());
@@ -28,14 +28,18 @@
 //! # }
 //! ```
 
+#![forbid(unsafe_code)]
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::panic))]
+
+// The examples of README.md are tested with the others.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+mod readme {}
 
 mod comparison;
 mod encoding;
 mod geometry;
 pub mod map;
-#[doc(hidden)]
-pub mod pool;
 mod scorer;
 pub mod similarity;
 
@@ -45,5 +49,5 @@ pub use crate::comparison::Comparison;
 pub use crate::encoding::{EncodedImage, EncodedPrompt, ImageParts, PromptParts, Values};
 pub use crate::geometry::{Fit, Geometry, GridArea};
 pub use crate::map::{Peak, SimilarityMap, sigmoid};
-pub use crate::pool::set_threads;
 pub use crate::scorer::Scorer;
+pub use radzero_pool::set_threads;

@@ -1,4 +1,4 @@
-//! Comparing encodings of one model.
+//! The comparison of encodings of one model.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use crate::comparison::Comparison;
 use crate::encoding::{EncodedImage, EncodedPrompt};
 use crate::similarity::vl_cabs;
 
-/// Compares encodings of one model: VL-CABS with its switches and temperatures.
+/// Compares encodings of one model, by VL-CABS with the model's switches and temperatures.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Scorer {
     model: Digest,
@@ -20,17 +20,17 @@ pub struct Scorer {
 }
 
 impl Scorer {
-    /// For the model of this hash, with `grid` patches a side and tokens of length `hidden`.
+    /// For the model with this hash, `grid` patches per side and tokens of length `hidden`.
     #[must_use]
     pub fn new(model: Digest, grid: usize, hidden: usize, similarity: Similarity) -> Self {
         Self { model, grid, hidden, similarity }
     }
 
-    /// Compares an encoded image with encoded prompts: one [`Comparison`] a prompt, in their order.
+    /// Compares an encoded image with encoded prompts. Returns one [`Comparison`] per prompt, in order.
     ///
     /// # Errors
-    /// [`ErrorKind::OtherModel`] if the image or a prompt was encoded by another model, [`ErrorKind::Encoding`] if one has another
-    /// shape than the model's, [`ErrorKind::Inference`] if a score or logit is not finite.
+    /// [`ErrorKind::OtherModel`] if the image or a prompt was encoded by another model, [`ErrorKind::Encoding`] if one does not
+    /// have the model's shape, [`ErrorKind::Inference`] if a score or logit is not finite.
     pub fn compare(&self, image: &EncodedImage, prompts: &[EncodedPrompt]) -> Result<Vec<Comparison>> {
         self.check_model(&image.record().model.hash)?;
         check_shape("tokens", &[1 + self.grid * self.grid, self.hidden], image.tokens().shape())?;

@@ -1,4 +1,4 @@
-//! Encodings outlive the process: to parts and bytes and back, checked, with what made them.
+//! Encodings survive the conversion to parts and bytes and back, with their provenance, and are checked.
 
 #![allow(clippy::unwrap_used, missing_docs)]
 
@@ -55,7 +55,7 @@ fn scorer() -> Scorer {
 }
 
 #[test]
-fn thirty_two_bits_come_back_bit_for_bit() {
+fn thirty_two_bits_round_trip_exactly() {
     let (image, prompt) = (image(), prompt());
     let again = EncodedImage::from_bytes(&image.to_bytes(Stored::F32).unwrap()).unwrap();
     assert_eq!((again.tokens(), again.record(), again.geometry()), (image.tokens(), image.record(), image.geometry()));
@@ -68,28 +68,28 @@ fn thirty_two_bits_come_back_bit_for_bit() {
 }
 
 #[test]
-fn sixteen_bits_are_rounded_to_nearest_and_say_so_for_ever() {
+fn sixteen_bits_are_rounded_to_nearest_and_stay_marked() {
     let bytes = image().to_bytes(Stored::F16).unwrap();
     let again = EncodedImage::from_bytes(&bytes).unwrap();
     for (found, exact) in again.tokens().iter().zip(&image().tokens()) {
-        // Half a unit in the last of 11 bits.
+        // Half a unit in the last place of an 11-bit significand.
         assert!((found - exact).abs() <= exact.abs() / 2048.0 + f32::EPSILON, "{found} {exact}");
     }
     assert_ne!(again.tokens(), image().tokens());
     assert_eq!(again.record().tokens, Stored::F16);
-    // Wider storage does not bring back what was rounded.
+    // Storing 32 bits again does not restore rounded values.
     let wider = EncodedImage::from_bytes(&again.to_bytes(Stored::F32).unwrap()).unwrap();
     assert_eq!((wider.tokens(), wider.record().tokens), (again.tokens(), Stored::F16));
     let prompt = EncodedPrompt::from_bytes(&prompt().to_bytes(Stored::F16).unwrap()).unwrap();
     let record = Comparison::record(&scorer().compare(&again, &[prompt]).unwrap()).unwrap();
     assert_eq!((record.provenance.tokens, record.provenance.embeddings), (Stored::F16, Stored::F16));
-    // Image and sentence were encoded by different versions of ONNX Runtime.
+    // Different versions of ONNX Runtime encoded image and sentence.
     assert_eq!(record.provenance.image_encoder.onnxruntime, "1.30.0");
     assert_eq!(record.provenance.text_encoder.onnxruntime, "1.31.1");
 }
 
 #[test]
-fn other_programs_read_the_bytes() {
+fn other_programs_can_read_the_bytes() {
     let bytes = image().to_bytes(Stored::F16).unwrap();
     let file = safetensors::SafeTensors::deserialize(&bytes).unwrap();
     assert_eq!(file.names(), ["tokens"]);
@@ -134,9 +134,9 @@ fn parts_are_checked() {
     assert_eq!(EncodedPrompt::from_parts(empty).unwrap_err().kind(), ErrorKind::Encoding);
 }
 
-/// Those of a model with the dot product are not normalised.
+/// Embeddings of a dot-product model are not normalised, so they can be large.
 #[test]
-fn what_16_bits_cannot_hold_is_refused() {
+fn values_beyond_16_bits_are_refused() {
     let large = EncodedPrompt::new("x", Array1::from_elem(HIDDEN, 70_000.0), text_record()).unwrap();
     let error = large.to_parts(Stored::F16).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Argument);
@@ -145,7 +145,7 @@ fn what_16_bits_cannot_hold_is_refused() {
 }
 
 #[test]
-fn every_cut_and_every_changed_byte_of_the_head_is_an_error_or_another_value() {
+fn truncated_and_corrupted_bytes_never_panic() {
     let bytes = image().to_bytes(Stored::F16).unwrap();
     for length in 0..bytes.len() {
         assert_eq!(EncodedImage::from_bytes(&bytes[..length]).unwrap_err().kind(), ErrorKind::Encoding, "{length}");
@@ -162,7 +162,7 @@ fn every_cut_and_every_changed_byte_of_the_head_is_an_error_or_another_value() {
 }
 
 #[test]
-fn a_scorer_compares_its_own_model_s_alone() {
+fn a_scorer_refuses_encodings_of_other_models() {
     let other = ModelRecord::named("other", sha256_bytes(b"other"));
     let prompt_of_other =
         EncodedPrompt::new("x", vec![0.1; HIDDEN], TextRecord::new(other.clone(), encoder("1"))).unwrap();
@@ -189,7 +189,7 @@ fn a_scorer_compares_its_own_model_s_alone() {
 }
 
 #[test]
-fn a_record_is_of_one_image_and_one_text_encoder() {
+fn a_record_covers_one_image_and_one_text_encoder() {
     let found = scorer().compare(&image(), &[prompt(), prompt()]).unwrap();
     let record = Comparison::record(&found).unwrap();
     assert_eq!((record.results.len(), record.width, record.height), (2, 640, 480));
@@ -220,7 +220,7 @@ fn made_up_comparisons_are_checked_too() {
     assert_eq!(new(0.5, Array2::zeros((0, 0))).unwrap_err().kind(), ErrorKind::Argument);
 }
 
-/// A sentence may come from a report.
+/// A sentence may be report text.
 #[test]
 fn debug_shows_no_sentence() {
     let parts = prompt().to_parts(Stored::F32).unwrap();

@@ -1,4 +1,4 @@
-//! Maps and masks asked for by more threads at once than there are cores.
+//! Far more threads than cores ask for maps and masks at once.
 
 #![allow(clippy::unwrap_used, missing_docs)]
 
@@ -10,10 +10,10 @@ use radzero_score::format::manifest::sha256_bytes;
 use radzero_score::format::record::{Device, EncoderRecord, ImageRecord, ModelRecord, ReadingRecord, TextRecord};
 use radzero_score::{Comparison, EncodedPrompt};
 
-/// Callers at once.
+/// Concurrent callers.
 const CALLERS: usize = 3000;
 
-/// Side of the map: it is made in two pieces.
+/// Side of the map: large enough to be split in two pieces of work.
 const SIDE: usize = 260;
 
 fn found() -> Comparison {

@@ -1,8 +1,9 @@
-"""Lossless JPEG (T.81 annex H) with what no encoder at hand writes: restarts, point transform, several components a scan."""
+"""An encoder of lossless JPEG (T.81 annex H) with restarts, point transform and several components per scan, which none of the
+available encoders can write."""
 
 import struct
 
-# Sixteen differences' sizes and one more, 5 bits each.
+# A Huffman table: the 17 sizes of differences, 0 to 16, with codes of 5 bits each.
 TABLE = bytes([0, 0, 0, 0, 0, len(range(17)), *[0] * 11, *range(17)])
 
 
@@ -16,7 +17,7 @@ def stuffed(bits):
 
 
 def difference(value):
-    """Size and bits of a difference, modulo 65,536."""
+    """The bits that code a difference, which is taken modulo 65,536: its size, then its value."""
     value = (value + 32767) % 65536 - 32767
     size = abs(value).bit_length()
     if size == 16:
@@ -35,7 +36,7 @@ def prediction(plane, y, x, predictor, first, middle):
 
 
 def encode(planes, precision, predictor=1, shift=0, restart_rows=0):
-    """planes [components, rows, columns]; every `restart_rows` rows the prediction starts anew."""
+    """Codestream of planes [components, rows, columns], with a restart every `restart_rows` rows."""
     planes = [[[int(v) >> shift for v in row] for row in plane] for plane in planes]
     count, rows, columns = len(planes), len(planes[0]), len(planes[0][0])
     middle = 1 << (precision - shift - 1)

@@ -1,12 +1,11 @@
-"""Makes the synthetic DX files of this folder, one trap a file, with what is expected of them; README.md describes it.
+"""Writes the synthetic DX files of this folder, with one difficulty each, and expected.json, which README.md describes.
 
     pip install -r requirements.txt
     apt-get install dcmtk
     python make_dicom.py
 
-`display` comes from DCMTK's dcmj2pnm where that knows the function, `reference` from the published code's calls of OpenCV, the
-rest from the rules in numpy. The
-tests need neither.
+`display` comes from DCMTK's dcmj2pnm if it supports the function, `reference` from the published code's calls of OpenCV, the rest
+from the rules in numpy. The tests need none of these.
 """
 
 import copy
@@ -37,7 +36,7 @@ DX = "1.2.840.10008.5.1.4.1.1.1.1"
 
 
 def field(low, high, dtype, rows=ROWS, columns=COLUMNS, seed=1):
-    """[rows, columns] from low to high: a slope, a blob and a little noise."""
+    """[rows, columns] values from low to high: a slope, a blob and a little noise."""
     rng = np.random.default_rng(seed)
     y, x = np.mgrid[0:rows, 0:columns]
     value = x / columns + 0.5 * y / rows + np.exp(-((x - columns / 3) ** 2 + (y - rows / 2) ** 2) / 30)
@@ -54,7 +53,7 @@ def base(stored, bits=12, high_bit=None, signed=False, photometric="MONOCHROME2"
     data.PresentationIntentType = "FOR PRESENTATION"
     data.BodyPartExamined = "CHEST"
     data.ViewPosition = "PA"
-    # Must never be seen in a message.
+    # Must never appear in a message.
     data.PatientName = "SECRET^NAME"
     data.PatientID = "SECRET-ID"
     data.SamplesPerPixel = 1
@@ -75,7 +74,7 @@ def pixels(data, stored):
 
 
 def compressed(name, data, syntax, frames, **options):
-    """A file with these codestreams, one a frame."""
+    """Writes a file with these codestreams, one per frame."""
     data = copy.deepcopy(data)
     data.PixelData = encapsulate(frames, **options)
     data["PixelData"].VR = "OB"
@@ -90,7 +89,7 @@ def codestream(image, **options):
 
 
 def decompressed(path):
-    """What DCMTK decodes."""
+    """The pixels as decoded by DCMTK."""
     with tempfile.TemporaryDirectory() as folder:
         raw = Path(folder) / "raw.dcm"
         subprocess.run(["dcmdjpeg", str(path), str(raw)], check=True, capture_output=True)
@@ -109,7 +108,7 @@ def lut(first, entries, bits, signed=False, as_bytes=False):
 
 
 def curve(count, greatest):
-    """A gentle S from 0 to greatest."""
+    """A gentle S curve from 0 to greatest."""
     x = np.linspace(-3, 3, count)
     y = 1 / (1 + np.exp(-x))
     return np.rint((y - y[0]) / (y[-1] - y[0]) * greatest).astype(int)
@@ -137,14 +136,14 @@ def half_even(value):
 
 
 def reference(values, photometric):
-    """The published code: OpenCV's stored value x 255 / greatest, inverted for MONOCHROME1."""
+    """As the published code calls OpenCV: stored value x 255 / greatest, inverted for MONOCHROME1."""
     kind = np.uint16 if values.min() >= 0 else np.int16
     level = cv2.convertScaleAbs(values.astype(kind), alpha=255.0 / values.max())
     return cv2.bitwise_not(level) if photometric == "MONOCHROME1" else level
 
 
 def stored_values(data, words):
-    """Shifted, masked, signed: words are the samples as unsigned integers."""
+    """The stored values, shifted, masked and with their sign; `words` are the samples as unsigned integers."""
     low = data.HighBit + 1 - data.BitsStored
     value = (words.astype(np.int64) >> low) & ((1 << data.BitsStored) - 1)
     if data.PixelRepresentation == 1:
@@ -164,7 +163,7 @@ def linear_exact(values, centre, width):
 
 
 def dcmtk(path, *options):
-    """8-bit gray by dcmj2pnm, [rows, columns]."""
+    """8-bit gray levels by dcmj2pnm, [rows, columns]."""
     with tempfile.NamedTemporaryFile(suffix=".pgm") as out:
         run = ["dcmj2pnm", "--write-raw-pnm", *options, str(path), out.name]
         subprocess.run(run, check=True, capture_output=True)
@@ -177,7 +176,7 @@ CASES = []
 
 
 def case(name, data, words=None, display=None, syntax=ExplicitVRLittleEndian, expect=None, **more):
-    """`display` is a dcmj2pnm option for the values of interest, or an array."""
+    """Adds a case; `display` is a dcmj2pnm option that selects the VOI transform, or an array of levels."""
     path = write(name, data, syntax)
     words = np.frombuffer(data.PixelData, "<u2" if data.BitsAllocated == 16 else "u1")[: ROWS * COLUMNS] if words is None else words
     values = stored_values(data, words.reshape(data.Rows, data.Columns))
@@ -227,7 +226,7 @@ def grayscale_cases():
     case("window_no_centre", half, display=RANGE, voi="min-max", warnings=["window-invalid"])
     trailing = copy.deepcopy(window)
     for tag, value in [(0x00281050, b"1800\\ "), (0x00281051, b"2500\\ ")]:
-        # Raw, as pydicom does not write an empty second value.
+        # Raw, because pydicom does not write an empty second value.
         trailing[tag] = pydicom.dataelem.RawDataElement(pydicom.tag.Tag(tag), "DS", len(value), value, 0, False, True)
     case("window_trailing", trailing, display=dcmtk(FILES / "window.dcm", *WINDOW), voi="window")
     broken = copy.deepcopy(window)
@@ -283,12 +282,12 @@ def grayscale_cases():
     case("modality_lut_window", both, display=WINDOW, voi="window", modality="lut")
     mixed = copy.deepcopy(both)
     mixed.RescaleSlope, mixed.RescaleIntercept = "3", "100"
-    # DCMTK takes the rescale values where both are there; the standard has no such file. The LUT is what dicom.md says.
+    # The standard does not allow both. DCMTK applies the rescale values; docs/reading.md says the LUT.
     values = curve(4096, 50000)[twelve]
     expected = half_even(np.clip((values - 25999.5) / 39999 + 0.5, 0, 1) * 255).astype(np.uint8)
     case("modality_lut_and_rescale", mixed, display=expected, voi="window", modality="lut", warnings=["rescale-not-used"])
 
-    # Values of interest.
+    # VOI transform.
     voi = base(twelve)
     voi.VOILUTSequence = lut(0, curve(4096, 4095), 12)
     case("voi_lut", voi, display=LUT, voi="lut")
@@ -304,7 +303,7 @@ def grayscale_cases():
     below = base(signed.astype(np.uint16), signed=True)
     below.VOILUTSequence = lut(-2048, curve(4096, 1023), 10, signed=True)
     case("voi_lut_signed", below, display=LUT, voi="lut", warnings=["negative-values"])
-    # The first mapped value's sign is that of the modality's output, whatever its value representation says.
+    # The modality's output decides whether the first mapped value is signed, not its value representation.
     for name, representation in [("us", False), ("ss", True)]:
         shifted = base(twelve)
         shifted.RescaleSlope, shifted.RescaleIntercept = "1", "-1024"
@@ -317,7 +316,7 @@ def grayscale_cases():
     case("voi_lut_modality_us", raised, display=LUT, voi="lut", modality="lut", warnings=["negative-values"])
     agfa = base(twelve)
     agfa.VOILUTSequence = lut(0, curve(4096, 4095), 16)
-    # DCMTK takes the declared bits, and shows a black image.
+    # DCMTK believes the stated number of bits, and shows a black image.
     shown = dcmtk(FILES / "voi_lut.dcm", *LUT)
     case("voi_lut_agfa_bits", agfa, display=shown, voi="lut", warnings=["lut-bits-corrected"])
     windows_too = copy.deepcopy(voi)
@@ -335,7 +334,7 @@ def grayscale_cases():
     kept = np.frombuffer(limits.PixelData, "<u2").reshape(ROWS, COLUMNS)
     case("padding_range", limits, display=min_max(kept, kept > 50), voi="min-max", warnings=["padding-left-out"])
 
-    # Presentation: one inversion.
+    # Presentation: MONOCHROME1 and INVERSE together invert once.
     one = base(twelve, photometric="MONOCHROME1")
     one.WindowCenter, one.WindowWidth = "1800", "2500"
     case("monochrome1", one, display=WINDOW, voi="window", inverted=True)
@@ -369,7 +368,7 @@ def grayscale_cases():
 
 
 def containers(window, twelve):
-    """Files without preamble, mark or meta information."""
+    """Files without preamble, DICM prefix or file meta information."""
     shown = dcmtk(FILES / "window.dcm", *WINDOW)
     explicit, implicit = (FILES / "window.dcm").read_bytes(), (FILES / "implicit.dcm").read_bytes()
     group = 12 + 132 + int.from_bytes(explicit[140:144], "little")
@@ -386,7 +385,7 @@ def containers(window, twelve):
 
 
 def compressed_cases():
-    """The same picture in every compressed transfer syntax; the encoders are DCMTK's, pydicom's and OpenJPEG's."""
+    """The same picture in every compressed transfer syntax, encoded by DCMTK, pydicom and OpenJPEG."""
     twelve = field(3, 4090, np.uint16)
     window = base(twelve)
     window.WindowCenter, window.WindowWidth = "1800", "2500"
@@ -400,7 +399,7 @@ def compressed_cases():
         path = FILES / f"{name}.dcm"
         subprocess.run([*tool, str(source), str(path)], check=True, capture_output=True)
         add(name, path, twelve.astype(np.int64), window, shown, voi="window")
-    # OpenJPEG's encoder wants sides of 32 pixels.
+    # OpenJPEG's encoder needs sides of at least 32 pixels.
     twelve = field(3, 4090, np.uint16, 33, 38)
     window = base(twelve)
     window.WindowCenter, window.WindowWidth = "1800", "2500"
@@ -438,15 +437,15 @@ def lossy(name, source, tool, allowed=True):
     if not allowed:
         CASES.append({"name": name, "file": f"files/{path.name}", "error": "is not supported"})
         return
-    # DCMTK scales the window of the new file where it changes the bits; the samples are what counts.
+    # DCMTK scales the window of the new file if it changes the number of bits, so both are taken from the new file.
     written = pydicom.dcmread(path)
     values = decompressed(path)
-    # Decoders differ by a unit in the inverse DCT.
+    # Decoders differ by one in the inverse DCT.
     add(name, path, values, written, dcmtk(path, *WINDOW), voi="window", tolerance=1)
 
 
-def parts_of_codestreams():
-    """Restarts, point transform, and frames in several fragments."""
+def restarts_and_fragments():
+    """Restarts, point transform, frames in several fragments, and a file that is not compressed although it says so."""
     twelve = field(3, 4090, np.uint16)
     window = base(twelve)
     window.WindowCenter, window.WindowWidth = "1800", "2500"
@@ -458,9 +457,9 @@ def parts_of_codestreams():
         add(path.stem, path, values, window, dcmtk(path, *WINDOW), voi="window")
     path = compressed("jpeg_extended_12_restarts", window, pydicom.uid.JPEGExtended12Bit, [sequential.encode(twelve, 5)])
     values = decompressed(path)
-    # Far less than a block that starts from a wrong value.
+    # A block that starts from a wrong prediction would be off by far more.
     assert np.abs(values - twelve).max() < 30, np.abs(values - twelve).max()
-    # Decoders differ by a unit in the inverse DCT.
+    # Decoders differ by one in the inverse DCT.
     add(path.stem, path, values, window, dcmtk(path, *WINDOW), voi="window", tolerance=1)
     eight = base(field(2, 250, np.uint8), bits=8)
     eight.WindowCenter, eight.WindowWidth = "120", "150"
@@ -480,7 +479,7 @@ def parts_of_codestreams():
             display = dcmtk(FILES / "frames.dcm", "--frame", str(frame + 1), *RANGE)
             add(f"{path.stem}_{frame}", path, stack[frame].astype(np.int64), data, display, voi="min-max", frame=frame)
 
-    # Uncompressed, whatever the transfer syntax says.
+    # Uncompressed, although the transfer syntax says otherwise.
     path = FILES / "not_compressed.dcm"
     whole = (FILES / "window.dcm").read_bytes()
     syntax = b"1.2.840.10008.1.2.1\0"
@@ -493,7 +492,7 @@ def parts_of_codestreams():
 
 
 def compressed_colour():
-    """Luminance of colour codestreams: exact where they are lossless, else of Pillow's decoder."""
+    """Luminance of colour codestreams: exact for lossless ones, otherwise as decoded by Pillow."""
     colour = np.stack([field(2, 250, np.uint8, 34, 40, seed=s) for s in (4, 5, 6)], axis=-1)
     image = Image.fromarray(colour)
     luminance = np.asarray(image.convert("L"))
@@ -504,7 +503,7 @@ def compressed_colour():
         return made
 
     def luma(stream):
-        """The first component as libjpeg gives it."""
+        """The first component as decoded by libjpeg."""
         picture = Image.open(io.BytesIO(stream))
         picture.draft("L", picture.size)
         return np.asarray(picture)
@@ -538,7 +537,7 @@ def compressed_colour():
         ("jpeg_ybr", "YBR_FULL", 0, ()),
         ("jpeg_ybr_422", "YBR_FULL_422", 1, ()),
         ("jpeg_ybr_420", "YBR_FULL_422", 2, ()),
-        # The codestream has a JFIF segment: pydicom believes it, DCMTK does not.
+        # The codestream has a JFIF segment, which means YCbCr: pydicom heeds it, DCMTK does not.
         ("jpeg_rgb_jfif", "RGB", 0, ("colours-of-codestream",)),
     ]:
         stream = codestream(image, subsampling=subsampling)
@@ -547,7 +546,7 @@ def compressed_colour():
         made(path, luma(stream), 1, warnings)
     rgb = codestream(image, keep_rgb=True)
     assert b"JFIF" not in rgb[:20]
-    # Component identifiers of RGB outweigh what the data set says.
+    # The codestream's component identifiers say RGB, and win over the data set.
     for name, photometric, warnings in [("jpeg_rgb", "RGB", ()), ("jpeg_rgb_as_ybr", "YBR_FULL", ("colours-of-codestream",))]:
         path = compressed(name, data(photometric), pydicom.uid.JPEGBaseline8Bit, [rgb])
         made(path, np.asarray(Image.open(io.BytesIO(rgb)).convert("L")), 1, warnings)
@@ -642,7 +641,7 @@ def main():
     grayscale_cases()
     compressed_cases()
     frames_and_colour()
-    parts_of_codestreams()
+    restarts_and_fragments()
     compressed_colour()
     refusals()
     with open(HERE / "expected.json", "w") as out:

@@ -1,4 +1,4 @@
-"""Sequential DCT of 12 bits (T.81 annex F) with restarts, which no encoder at hand writes."""
+"""An encoder of 12-bit sequential JPEG (T.81 annex F) with restarts, which none of the available encoders can write."""
 
 import struct
 
@@ -6,7 +6,8 @@ import numpy as np
 from lossless import segment, stuffed
 
 ZIGZAG = sorted(range(64), key=lambda k: (k // 8 + k % 8, k // 8 if (k // 8 + k % 8) % 2 else k % 8))
-# Sizes of DC differences, 5 bits each; runs and sizes of AC coefficients, 8 bits each. No code is all ones.
+# Symbols of the Huffman tables: sizes of DC differences, with codes of 5 bits; runs and sizes of AC coefficients, with codes of
+# 8 bits. No code is all ones.
 DC = list(range(16))
 AC = [0x00, 0xF0, *(run << 4 | size for run in range(16) for size in range(1, 15))]
 STEP = 12
@@ -23,7 +24,7 @@ def magnitude(value):
 
 
 def block_bits(levels, previous):
-    """Bits of quantized coefficients in zigzag order."""
+    """The bits that code a block of quantised coefficients, which are in zigzag order; `previous` is the last block's DC."""
     size, bits = magnitude(levels[0] - previous)
     out, run = f"{DC.index(size):05b}" + bits, 0
     last = max((k for k in range(1, 64) if levels[k]), default=0)
@@ -40,7 +41,7 @@ def block_bits(levels, previous):
 
 
 def encode(plane, restart_blocks):
-    """plane [rows, columns] of 12 bits; every `restart_blocks` blocks the prediction starts anew."""
+    """Codestream of a plane [rows, columns] of 12 bits, with a restart every `restart_blocks` blocks."""
     rows, columns = plane.shape
     padded = np.pad(plane.astype(float) - 2048, ((0, -rows % 8), (0, -columns % 8)), mode="edge")
     u, x = np.mgrid[0:8, 0:8]

@@ -1,4 +1,4 @@
-"""The tiny models, seeded, and the checkpoint directories as RadZero's are published."""
+"""The tiny models with seeded weights, and their checkpoint directories, in the layout in which RadZero is published."""
 
 import dataclasses
 import json
@@ -15,7 +15,7 @@ from transformers.models.dinov2.modeling_dinov2 import Dinov2Encoder
 
 @dataclasses.dataclass(frozen=True)
 class Spec:
-    """What a checkpoint's config.json, preprocessor_config.json and tensor shapes say."""
+    """The settings of a checkpoint, as stated by its config.json, preprocessor_config.json and tensor shapes."""
 
     seed: int
     image_size: int  # model side S (`img_size`)
@@ -51,7 +51,7 @@ class Spec:
 
     @property
     def max_tokens(self):
-        """Position ids start at padding_idx + 1 = 2."""
+        """Less 2, because position ids start at padding_idx + 1 = 2."""
         return self.positions - 2
 
 
@@ -127,7 +127,7 @@ class Align(nn.Module):
 
 
 class Loss(nn.Module):
-    """The loss's parameters; temperatures are stored as logarithms."""
+    """The parameters of the loss; temperatures are stored as logarithms."""
 
     def __init__(self, spec):
         super().__init__()
@@ -137,7 +137,7 @@ class Loss(nn.Module):
 
 
 class Model(nn.Module):
-    """The parts, under the names that the published checkpoint gives them."""
+    """The whole model; its parts have the names of the published checkpoint."""
 
     def __init__(self, spec, vision=None, align=None, text=None):
         super().__init__()
@@ -151,13 +151,13 @@ class Model(nn.Module):
 
 
 def values(name, shape, rng, spec):
-    """Seeded values of a tensor, of a size at which every step of the computation shows in the result.
+    """Seeded values of a tensor, on a scale at which every step of the computation changes the result.
 
-    The streams before the first LayerNorm of each encoder are small, so that its epsilon matters as it does at full size.
+    Activations before the first LayerNorm of each encoder are small, so that its epsilon matters as it does at full size.
     """
     z = rng.standard_normal(shape)
     last = name.rsplit(".", 1)[-1]
-    # What all prompts share (biases, positions) is small in the text encoder, else they would all mean nearly the same.
+    # In the text encoder, what all prompts share (biases, positions) is small, or all embeddings would be nearly equal.
     text, loss = name.startswith("text_"), name.startswith("loss_fns")
     if last == "loss_temperature":
         return np.full(shape, math.log(spec.temperature))
@@ -165,7 +165,7 @@ def values(name, shape, rng, spec):
         return np.full(shape, math.log(spec.attention_temperature))
     if "norm" in name.lower():
         if not spec.loss_norm and name == "vision_model.layernorm.weight":
-            z = 10 * z  # nothing after it brings the tokens to unit size
+            z = 10 * z  # no later step scales the tokens to unit size
         return 1 + 0.3 * z if last == "weight" else (0.05 if text or loss else 0.2) * z
     if last == "lambda1":
         return (0.15 if name.startswith("vision_model") else 0.6) * (1 + 0.5 * z)
@@ -179,13 +179,13 @@ def values(name, shape, rng, spec):
         return (0.03 if "word" in name else 0.01) * z
     if last == "bias":
         return (0.05 if text else 0.15) * z
-    # Wide inputs of the GELU, so that its exact form differs from the approximation by tanh.
+    # Wide inputs of the GELU, so that its exact form differs visibly from the tanh approximation.
     wide = "fc1" in name or "intermediate" in name
     return (1.5 if wide else 0.9) / math.sqrt(shape[-1]) * z
 
 
 def patch_filters(z, rng):
-    """Slopes with some noise: filters of pure noise would cancel nearly all of an image, and leave rounding errors."""
+    """Slopes with some noise: filters of pure noise would average out nearly all of an image, and leave rounding errors."""
     filters, channels, side, _ = z.shape
     level, right, down = rng.standard_normal((3, filters, channels, 1, 1))
     ramp = np.linspace(-1, 1, side)
@@ -193,7 +193,7 @@ def patch_filters(z, rng):
 
 
 def seeded_tensors(spec):
-    """{name as the installed transformers has it: float32 array}, in sorted order."""
+    """{name in the installed transformers: float32 array}, in sorted order."""
     rng = np.random.default_rng(spec.seed)
     shapes = {name: tuple(t.shape) for name, t in Model(spec).state_dict().items()}
     return {name: values(name, shapes[name], rng, spec).astype(np.float32) for name in sorted(shapes)}
@@ -225,7 +225,7 @@ def write_tensors(path, tensors):
 
 
 def write_sharded(directory, tensors, shards=3):
-    """Splits by size in sorted order of the names, so that blocks fall apart over the files."""
+    """Splits by size in sorted order of the names, so that some blocks are spread over several files."""
     total = sum(value.nbytes for value in tensors.values())
     parts, size = [{} for _ in range(shards)], 0
     for name in sorted(tensors):
@@ -286,7 +286,7 @@ def config_json(spec):
         "text_features_l2_norm": spec.text_l2,
         "sim_op": spec.sim_op,
     }
-    # The published settings leave out these two, whose default is true.
+    # The published settings omit these two, whose default is true.
     if not spec.vision_cls:
         loss["use_vision_cls_token"] = False
     if not spec.loss_norm:
@@ -317,7 +317,7 @@ def config_json(spec):
         },
         "align_transformer_config": {
             "model_type": "align_transformer",
-            # Only the blocks' own fields count here: image and patch size are the defaults of the configuration class.
+            # Only the fields of the blocks matter here; image and patch size are the defaults of the configuration class.
             **(dinov2_fields(spec, spec.align_layers, spec.align_heads, spec.align_mlp, 224) | {"patch_size": 16}),
             "projector_config": None,
             "use_layer_norm": spec.align_norm,

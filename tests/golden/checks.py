@@ -1,4 +1,4 @@
-"""Checks of the goldens themselves: a second computation, rounding noise, and that every step shows in the numbers."""
+"""Checks of the golden values: a second computation, rounding noise, and that a mistake in any step would show."""
 
 import copy
 import tempfile
@@ -14,7 +14,7 @@ import reference
 
 
 def second_computation(spec, tensors, tokens, embeddings, height, width):
-    """VL-CABS in plain numpy (float64) for a cosine model: probabilities [n], maps [n, height, width]."""
+    """VL-CABS in plain numpy (float64) for a model with cosine similarity: probabilities [n], maps [n, height, width]."""
     tokens, embeddings = tokens.astype(np.float64), embeddings.astype(np.float64)
     tau = np.exp(np.float64(tensors["loss_fns.RadZeroLoss.loss_temperature"][0]))
     probabilities, maps = [], []
@@ -40,7 +40,7 @@ def second_computation(spec, tensors, tokens, embeddings, height, width):
 
 
 def rounding(model, pixels, ids, convention, found):
-    """Largest differences of float32 results from the same computation in float64: tokens, embeddings, scores, logits."""
+    """Largest differences between float32 results and the same computation in float64: tokens, embeddings, scores, logits."""
     double = copy.deepcopy(model).double()
     tokens = reference.image_tokens(double, pixels, convention)
     embeddings = torch.cat([embed_one(double, i) for i in ids])
@@ -55,7 +55,7 @@ def embed_one(model, ids):
 
 
 def sensitivity(spec, tensors, pixels, ids, tokens, embeddings):
-    """How far the scores move when one step is done in a plausible wrong way."""
+    """How much the scores change if one step is done wrong in a plausible way."""
     tau = np.exp(tensors["loss_fns.RadZeroLoss.loss_temperature"][0])
 
     def moved(wrong_tokens, wrong_embeddings):
@@ -93,7 +93,7 @@ def sensitivity(spec, tensors, pixels, ids, tokens, embeddings):
 
 
 def names_of_transformers4(model, tensors):
-    """The encoders' tensors under the names by which transformers itself saves them for its older versions to read."""
+    """Checks that the encoders' tensors have the names under which transformers itself saves them for its older versions."""
     transformers.utils.logging.disable_progress_bar()
     for prefix, part in {"vision_model.": model.vision_model, "text_model.": model.text_model}.items():
         with tempfile.TemporaryDirectory() as folder:

@@ -1,9 +1,12 @@
-"""Writes geometry.json: each way to fit an image to the model's square, forward by Pillow, and the map back by PyTorch.
+"""Writes geometry.json: for each way to fit an image to the model's square, the pixels by Pillow and the map back at the image's
+size by PyTorch.
 
     pip install -r requirements.txt
     python geometry.py
 
-Facts from the published code's processors (RadZero, `processing.py` and `segmentation_utils.py`) and transformers'
+radzero-image/tests/pillow.rs compares the pixels, radzero-score/tests/geometry.rs the maps.
+
+The rules are those of the published code (RadZero, `processing.py` and `segmentation_utils.py`) and of transformers'
 BitImageProcessor.
 """
 
@@ -82,7 +85,7 @@ def entries():
             assert pixels.shape == (3, side, side)
             scores = rng.normal(0, 3, (grid, grid)).astype(np.float32)
             found = backward(torch.from_numpy(scores), height, width).numpy()
-            # The large ones forward only: their maps are long.
+            # For large images only the pixels: their maps would be long.
             small = width * height < 2000
             yield {
                 "kind": kind, "width": width, "height": height, "size": side, "channels": channels, "seed": seed,

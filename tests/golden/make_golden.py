@@ -1,9 +1,9 @@
-"""Makes everything in this folder that the golden tests read; README.md describes it.
+"""Writes golden.json, resample.json, images/, checkpoints/ and expected/ in this folder; README.md describes them.
 
     pip install -r requirements.txt
     python make_golden.py
 
-PyTorch and transformers are the independent reference; the tests need neither.
+PyTorch with transformers is the independent reference; the tests need neither.
 """
 
 import shutil
@@ -25,11 +25,12 @@ HERE = Path(__file__).resolve().parent
 LIMIT = 2_000_000
 
 SOME = ["gray8", "rgba8", "gray16", "wide"]
-# Full maps of these (image: indices of the prompts); the extremes and the peak of every other map are stored.
+# Full maps to store (image: indices of the prompts). Of all maps, extremes and peak are stored.
 MAPS = {"gray8": [0, 2], "rgba8": [0, 3, 8], "wide": [1], "tall": [1], "one_pixel": [0, 4], "square70": [2]}
 FEW_MAPS = {"rgba8": [0, 3]}
 
-# name, model, checkpoint whose weights it has, position convention, expected values of, images (None: all), full maps
+# name, model, checkpoint with its weights, position convention, case with its expected values (None: its own), images (None: all),
+# full maps
 CASES = [
     ("base", "base", "base", "offset", None, None, MAPS),
     ("names_transformers5", "base", "names_transformers5", "offset", "base", None, MAPS),
@@ -63,7 +64,7 @@ def write_images():
 
 
 def write_checkpoints():
-    """Returns {specification: tensors} and {checkpoint directory: its weight files}."""
+    """Writes the checkpoints; returns {specification: tensors} and {checkpoint directory: its weight files}."""
     tensors, files = {}, {}
     for name, spec in checkpoints.SPECS.items():
         own = HERE / "checkpoints" / name
@@ -87,7 +88,7 @@ def write_checkpoints():
 
 
 def write_prompts(tokenizer):
-    """{longest prompt in tokens: set of prompts}: the same ones, and one that fills the position table."""
+    """{greatest number of tokens: set of prompts}: all sets have the same prompts, and one that fills the position table."""
     sets = {}
     for limit in sorted({spec.max_tokens for spec in checkpoints.SPECS.values()}):
         prompts = [*text.PROMPTS, tokenizer.prompt_of(limit)]
@@ -105,7 +106,7 @@ def write_prompts(tokenizer):
 
 
 def padded(ids):
-    """i64 ids and mask, [n, L], padded to the longest."""
+    """i64 token ids and mask, [n, L], padded to the longest."""
     longest = max(len(i) for i in ids)
     input_ids = np.array([i + [1] * (longest - len(i)) for i in ids], dtype=np.int64)
     mask = np.array([[1] * len(i) + [0] * (longest - len(i)) for i in ids], dtype=np.int64)
@@ -113,7 +114,7 @@ def padded(ids):
 
 
 def expected_text(model, ids):
-    """Embeddings one prompt at a time, as the published code computes them; the padded batch must agree."""
+    """Embeddings, computed one prompt at a time as in the published code; the padded batch must agree."""
     embeddings = torch.cat([checks.embed_one(model, i) for i in ids]).numpy()
     input_ids, mask = (torch.from_numpy(a) for a in padded(ids))
     batch = reference.text_embeddings(model, input_ids, mask).numpy()
@@ -167,7 +168,7 @@ def check_case(name, spec, tensors, model, convention, pixels, ids, data, images
         f" logits {noise[3]:.1e}; logits {logits.min():.2f}..{logits.max():.2f}, scores sd {scores.std():.2f}"
     )
     assert noise.max() < 2e-5, noise
-    # Not degenerate: prompts, images and places differ.
+    # Not degenerate: results differ between prompts, images and places.
     assert logits.std(axis=1).min() > 0.3 and logits.std(axis=0).min() > 0.02, (logits.std(axis=1), logits.std(axis=0))
     assert scores.std() > 0.2
     assert all(np.ptp(m, axis=(1, 2)).max() > 0.1 for i, m in all_maps.items() if i != "one_pixel")
@@ -184,7 +185,7 @@ def check_case(name, spec, tensors, model, convention, pixels, ids, data, images
         )
         assert torch.equal(scaled, own[0].detach())
     if name == "base":
-        # Most maps have one highest pixel, and their peaks lie in different places.
+        # Most maps have a single highest pixel, and their peaks lie in different places.
         margins = np.concatenate([data[f"{i}/point_margin"] for i in images])
         points = {tuple(p) for i in images if i != "one_pixel" for p in data[f"{i}/point"].tolist()}
         assert (margins > 1e-5).mean() > 0.5 and len(points) > 40, (margins, points)
@@ -240,7 +241,7 @@ def temperature(tensors, name):
 
 
 def checkpoint_files(case, weight_files):
-    """{name in the checkpoint directory: file here}."""
+    """{name in the checkpoint directory: file in this folder}."""
     _, spec_name, weights, *_ = case
     own, shared = f"checkpoints/{spec_name}", f"checkpoints/{weights}"
     files = {name: f"{own}/{name}" for name in ("config.json", "preprocessor_config.json")}
@@ -249,7 +250,7 @@ def checkpoint_files(case, weight_files):
 
 
 def write_pixels(images):
-    """{side: {image: pixels}}, and their files."""
+    """Writes the pixels; returns {side: {image: pixels}} and {side: file}."""
     pixels, files = {}, {}
     for side in sorted({spec.image_size for spec in checkpoints.SPECS.values()}):
         names = sorted(images) if side == checkpoints.BASE.image_size else SOME

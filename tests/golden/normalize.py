@@ -1,9 +1,10 @@
-"""Writes normalize.json: what OpenCV's min-max stretch, which the published code's batches call, makes of 8-bit and 16-bit
-ranges and of small colour images.
+"""Writes normalize.json: the levels that OpenCV's min-max stretch, which the published code calls for batches, gives for 8-bit and
+16-bit ranges and for small colour images. radzero-image/tests/opencv.rs compares them.
 
+    pip install numpy==2.4.6 opencv-python-headless==5.0.0.93
     python normalize.py
 
-needs numpy and opencv-python-headless. Versions are recorded in the file.
+The file records the versions.
 """
 
 import hashlib
@@ -17,7 +18,7 @@ random = np.random.default_rng(20250417)
 
 
 def stretch(image):
-    """The published call."""
+    """The call in the published code."""
     return cv2.normalize(image, None, 0, 255, cv2.NORM_MINMAX, cv2.CV_8U)
 
 
@@ -31,7 +32,7 @@ def digest(levels):
 
 
 def ranges_8():
-    """A digest for each least value: the tables of all greater greatest values, one after another."""
+    """For each least value, a digest of the tables of all possible greatest values, one after another."""
     tables = [[table(least, greatest, np.uint8) for greatest in range(least + 1, 256)] for least in range(255)]
     return [digest(np.concatenate(one)) for one in tables]
 
@@ -40,7 +41,7 @@ def ranges_16():
     chosen = [(0, 65535), (0, 1), (65534, 65535), (0, 255), (0, 510), (7, 517), (0, 4095), (32768, 65535), (1203, 51918)]
     while len(chosen) < 400:
         least, greatest = sorted(int(value) for value in random.integers(0, 65536, 2))
-        # Narrow ranges are the common ones: 10 and 12 bits stored.
+        # Favours narrow ranges, as those of 10 and 12 bits stored are the most common.
         greatest = min(greatest, least + (1 << int(random.integers(6, 17))) - 1)
         if least < greatest:
             chosen.append((least, greatest))
@@ -48,14 +49,14 @@ def ranges_16():
 
 
 def images():
-    """Least and greatest are those of all channels, alpha among them, which is dropped afterwards as Pillow does."""
+    """The range covers all channels, including alpha, which is dropped afterwards, as Pillow does."""
     cases = []
     for name, channels in [("gray-alpha", 2), ("rgb", 3), ("rgba", 4)]:
         for height, width in [(3, 5), (9, 14)]:
             colours = channels - 1 if channels in (2, 4) else channels
             samples = random.integers(40, 180, (height, width, channels)).astype(np.uint8)
             if colours < channels:
-                # Once opaque, which the colours never are; once more transparent than they are dark.
+                # One image has an alpha of 255 throughout, above all colours; in the other, alpha goes below them.
                 samples[..., -1] = 255 if height == 3 else random.integers(0, 200, (height, width))
             levels = stretch(samples)[..., :colours]
             cases.append(

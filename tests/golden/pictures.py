@@ -1,4 +1,4 @@
-"""The committed image files, and how the reference reads each of them to 8-bit RGB."""
+"""The image files, and how the reference reads each of them to 8-bit RGB."""
 
 import io
 import struct
@@ -11,7 +11,7 @@ GRAY, RGB, PALETTE, GRAY_ALPHA, RGBA = 0, 2, 3, 4, 6
 
 
 def field(width, height, seed, low=0.0, high=1.0):
-    """[height, width] float64: two blobs over a slope with a little noise, scaled to exactly low..high."""
+    """[height, width] float64: two blobs on a slope with a little noise, scaled to exactly low..high."""
     rng = np.random.default_rng(seed)
     y, x = np.mgrid[0:height, 0:width]
     u, v = (x + 0.5) / width, (y + 0.5) / height
@@ -34,7 +34,7 @@ def colour(width, height, seed, high=255, dtype=np.uint8):
 
 
 def png(samples, depth, kind, chunks=()):
-    """A PNG file of [H, W] or [H, W, C] samples, unfiltered; `chunks` go before the image data."""
+    """A PNG file of [H, W] or [H, W, C] samples, unfiltered, with `chunks` before the image data."""
     height, width = samples.shape[:2]
     if depth == 16:
         rows = [row.astype(">u2").tobytes() for row in samples]
@@ -79,7 +79,7 @@ def dicom(stored, photometric, bits):
     data.BitsStored = bits
     data.HighBit = bits - 1
     data.PixelRepresentation = 0
-    # Neither may be applied: the published rule takes the stored values.
+    # Must not be applied: the published rule uses the stored values.
     data.WindowCenter, data.WindowWidth = "300", "200"
     data.RescaleSlope, data.RescaleIntercept = "2", "-100"
     data.PixelData = stored.astype("<u2").tobytes()
@@ -102,8 +102,8 @@ def with_alpha(samples, seed):
 
 def build():
     """{name: (file name, bytes, intensity rule, tolerance of the pixels in levels)}."""
-    # The ranges of these and of gray16 are odd, so that no level is exactly halfway between two: OpenCV, which the
-    # published code calls, multiplies by a rounded factor and may go either way there.
+    # The ranges of these and of gray16 are odd, so that no value lies exactly halfway between two levels. There OpenCV, which the
+    # published code calls, may round either way, because it multiplies by a rounded factor.
     mono2 = levels(40, 44, 130, 150, 3891, np.uint16)
     mono1 = levels(36, 28, 131, 0, 4095, np.uint16)
     transparent = bytes([0, 255, 128, 10, 200, 64])
@@ -137,7 +137,7 @@ def build():
 
 
 def min_max(raw):
-    """Min-max to 0..255, rounded half to even; one rounding of the exact quotient."""
+    """Min-max to 0..255: the exact quotient, rounded once, half to even."""
     raw = raw.astype(np.float64)
     return np.rint((raw - raw.min()) * 255 / (raw.max() - raw.min())).astype(np.uint8)
 
@@ -160,7 +160,7 @@ def read(path, intensity):
         if intensity == "min-max":
             assert image.mode in ("I", "I;16"), image.mode  # which of the two depends on Pillow's version
             return Image.fromarray(min_max(np.array(image))).convert("RGB")
-        # 16 bits a channel: Pillow keeps the high byte.
+        # For 16 bits per channel, Pillow keeps the high byte.
         return image.convert("RGB")
 
 

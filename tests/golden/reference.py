@@ -1,5 +1,5 @@
-"""The reference computation: the encoders are transformers' modules, VL-CABS follows the paper (arXiv 2504.07416,
-section 3.2) and, where they differ, the published code."""
+"""The reference computation: the encoders are transformers' modules; VL-CABS follows the paper (arXiv 2504.07416, section 3.2) or,
+where they differ, the published code."""
 
 import math
 
@@ -16,7 +16,7 @@ def position_table(model, convention):
         return stored[0]
     patches = stored[:, 1:].reshape(1, spec.stored_grid, spec.stored_grid, -1).permute(0, 3, 1, 2)
     if convention == "offset":
-        # transformers up to 4.44: the scale itself reaches the kernel, not the ratio of the sizes.
+        # As in transformers up to 4.44: the interpolation uses this scale, not the ratio of the sizes.
         scale = (spec.grid + 0.1) / math.sqrt(stored.shape[1] - 1)
         patches = F.interpolate(patches, scale_factor=(scale, scale), mode="bicubic", align_corners=False)
     else:
@@ -28,7 +28,7 @@ def position_table(model, convention):
 
 
 class FixedPositions:
-    """Within it the vision model uses the given position table instead of interpolating its own."""
+    """A context in which the vision model uses the given position table instead of interpolating its own."""
 
     def __init__(self, model, table):
         self.embeddings = model.vision_model.embeddings
@@ -49,7 +49,7 @@ def normalised(pixels, spec, dtype):
 
 
 def finished(features, model):
-    """What both encoders end in: the loss's LayerNorm, and for cosine the L2 norm."""
+    """The last step of both encoders: the loss's LayerNorm, and for cosine similarity the L2 norm."""
     loss, spec = model.loss_fns["RadZeroLoss"], model.spec
     if loss.layer_norm is not None:
         features = loss.layer_norm(features)
@@ -62,7 +62,7 @@ def image_tokens(model, pixels, convention):
     dtype = model.vision_model.dtype
     inputs = normalised(pixels, model.spec, dtype)[None]
     if convention == "size":
-        # The installed transformers interpolates by size itself.
+        # The installed transformers already interpolates by size.
         hidden = model.vision_model(inputs).last_hidden_state
     else:
         with FixedPositions(model, position_table(model, convention)):
@@ -82,7 +82,7 @@ def text_embeddings(model, input_ids, attention_mask):
     else:
         mask = attention_mask[..., None].to(states.dtype)
         pooled = (states * mask).sum(1) / mask.sum(1)
-    # The norm is taken over all 2 D features of a projection, before its second half is cut out.
+    # The norm covers all 2 D features of the projection, whose second half is taken afterwards.
     if spec.text_l2:
         pooled = F.normalize(pooled, p=2, dim=-1)
     if spec.projection:
@@ -92,7 +92,7 @@ def text_embeddings(model, input_ids, attention_mask):
 
 @torch.no_grad()
 def similarity(model, tokens, embeddings):
-    """Scores [n, 1 + N] (or [n, N] without CLS), logits [n] and the scores of the patches [n, g, g]."""
+    """Scores [n, 1 + N] (or [n, N] without CLS), logits [n] and scores of the patches [n, g, g]."""
     loss, spec = model.loss_fns["RadZeroLoss"], model.spec
     attended = tokens if spec.vision_cls else tokens[1:]
     temperature = loss.loss_temperature.exp()

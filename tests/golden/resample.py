@@ -1,4 +1,4 @@
-"""Hashes of Pillow's bicubic resize over many size pairs, on inputs made by a formula."""
+"""Hashes of Pillow's bicubic resize for many pairs of sizes, on generated inputs. make_golden.py writes them to resample.json."""
 
 import hashlib
 
@@ -22,9 +22,8 @@ MASK = 0xFFFFFFFF
 
 
 def source(width, height, channels, seed):
-    """u8 [height, width, channels]: the upper byte of successive states of xorshift32 (13, 17, 5), row by row, channels
-    innermost, started from `seed`; then every value whose pixel has (x // 8 + y // 8) even is halved, so that there are
-    edges beside the noise."""
+    """u8 [height, width, channels]: the upper bytes of successive states of xorshift32 (13, 17, 5), started from `seed`, row by
+    row, channels innermost. Values of pixels whose (x // 8 + y // 8) is even are halved, so that there are edges besides noise."""
     state, values = seed, bytearray()
     for _ in range(width * height * channels):
         state ^= (state << 13) & MASK
@@ -41,7 +40,7 @@ def source(width, height, channels, seed):
 def goldens():
     entries = []
     for index, ((width, height), (out_width, out_height)) in enumerate(PAIRS):
-        # The largest ones in gray only: the formula is slow to run in an unoptimised test.
+        # The largest ones in gray only, because an unoptimised test is slow to generate them.
         for channels in (1, 3) if width * height < 300_000 else (1,):
             seed = 1000 + 2 * index + channels
             array = source(width, height, channels, seed)

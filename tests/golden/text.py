@@ -16,13 +16,13 @@ PIECES = """
 
 ROOTS = ["pneu", "pneumo", "atelec", "infil", "cons", "x"]
 
-# Published vocabularies have no entry for some characters either: these letters occur only inside longer entries, so a
-# word that needs one of them alone becomes [UNK].
+# Published vocabularies lack some characters too. These letters occur only inside longer entries, so a word that needs one of
+# them as a single letter becomes [UNK].
 MISSING_LETTERS = {"q", "z"}
 
 
 def vocabulary():
-    """Entries in the order of their ids; MPNet's special tokens lead and <mask> is last."""
+    """Entries in the order of their ids: MPNet's special tokens first, <mask> last."""
     entries = ["<s>", "<pad>", "</s>", "<unk>", "[UNK]"]
     entries += list(string.punctuation)
     letters = [c for c in string.ascii_lowercase if c not in MISSING_LETTERS]
@@ -34,7 +34,7 @@ def vocabulary():
 
 
 def tokenizer_json():
-    """`tokenizer.json` as the published text encoder has it, fixed padding to 128 and truncation at 128 included."""
+    """`tokenizer.json` as for the published text encoder, including padding to 128 and truncation at 128."""
     vocab = vocabulary()
 
     def added(content, lstrip=False):
@@ -108,7 +108,7 @@ PROMPTS = [
 
 
 class Tokenizer:
-    """The reference tokenizer: the file's own padding and truncation are switched off, as transformers does."""
+    """The reference tokenizer: the file's own padding and truncation are turned off, as by transformers."""
 
     def __init__(self):
         import tokenizers
@@ -121,7 +121,7 @@ class Tokenizer:
         return self.inner.encode(prompt).ids
 
     def prompt_of(self, tokens):
-        """A varied prompt of exactly `tokens` tokens, the two special tokens included."""
+        """A varied prompt of exactly `tokens` tokens, including the two special tokens."""
         cycle = "the lungs with small left pleural opacity and a rib fracture , no mass in lower lobe".split()
         words = []
         while len(self.ids(" ".join(words))) < tokens:
@@ -135,7 +135,7 @@ class Tokenizer:
 
 
 def check_against_transformers(path, tokenizer, prompts):
-    """The same ids as transformers gives on the file with `padding=True`."""
+    """Checks that transformers gives the same ids for the file with `padding=True`."""
     from transformers import PreTrainedTokenizerFast
 
     fast = PreTrainedTokenizerFast(tokenizer_file=str(path), pad_token="<pad>", model_max_length=512)

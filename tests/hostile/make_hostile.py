@@ -1,4 +1,5 @@
-"""Makes the hostile files of this folder: small ones that ask for much memory, or contradict themselves; README.md says how.
+"""Writes the hostile files of this folder, small ones that ask for much memory or contradict themselves, and expected.json, which
+README.md describes.
 
     pip install -r requirements.txt
     python make_hostile.py
@@ -68,14 +69,15 @@ def entropy(bits):
 
 
 def lossless(rows, columns, precision, named, data):
-    """Lossless JPEG of one component, which the scan names so often. Codes: 0 for no difference, 10 for one of 15 bits."""
+    """Lossless JPEG of one component, which the scan header names `named` times. Huffman codes: 0 for no difference, 10 for a
+    difference of 15 bits."""
     stream = b"\xff\xd8" + segment(0xC3, struct.pack(">BHHBBBB", precision, rows, columns, 1, 1, 0x11, 0))
     stream += segment(0xC4, bytes([0, 1, 1, *[0] * 14, 0, 15]))
     return stream + segment(0xDA, bytes([named, *[1, 0] * named, 1, 0, 0])) + data + b"\xff\xd9"
 
 
 def jpeg2000(width, height, precision=16):
-    """The headers of an image that is one tile, and hardly any data."""
+    """The headers of an image of one tile, with hardly any data."""
     size = struct.pack(">HIIIIIIIIHBBB", 0, width, height, 0, 0, width, height, 0, 0, 1, precision - 1, 1, 1)
     stream = b"\xff\x4f" + segment(0x51, size) + segment(0x52, bytes([0, 0, 0, 1, 0, 5, 4, 4, 0, 1]))
     stream += segment(0x5C, bytes([0x40, *[18 << 3] * 16]))
@@ -101,7 +103,7 @@ def jpeg(width, height, mode, frame, **options):
 
 
 def sampled(stream, sampling):
-    """Every component with these sampling factors."""
+    """The codestream with these sampling factors for every component."""
     stream = bytearray(stream)
     at = next(stream.index(bytes([0xFF, frame])) for frame in (0xC0, 0xC2) if bytes([0xFF, frame]) in stream)
     for component in range(stream[at + 9]):
@@ -110,7 +112,7 @@ def sampled(stream, sampling):
 
 
 def build():
-    """Name, content, what the error must say; None where the file may be read."""
+    """Yields name, content, and a part of the error message (empty for any error), or None if the file must be readable."""
     eight = (8, 8, 8, 8)
     deep = lossless(8, 8, 8, 1, entropy("10" + "1" * 15 + "0" * 63))
     yield "palette_beyond_precision.dcm", dicom(LOSSLESS, *eight, "PALETTE COLOR", deep, palette()), None

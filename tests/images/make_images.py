@@ -1,5 +1,5 @@
-"""Makes the image files of this folder and expected.json: what Pillow 10.2 reads in them, and OpenCV in those of 16
-bits, as 8-bit RGB in hexadecimal.
+"""Writes the image files of this folder, and expected.json with the levels that Pillow 10.2, or for 16 bits OpenCV, reads from
+them, as 8-bit RGB in hexadecimal. tests/tests/images.rs compares them.
 
     pip install -r requirements.txt
     python make_images.py
@@ -16,13 +16,13 @@ from PIL import Image, ImageOps
 HERE = Path(__file__).resolve().parent
 WIDTH, HEIGHT = 24, 17
 
-# Levels by which decoders of JPEG differ from libjpeg-turbo, as measured: the inverse DCT; colour on top of it; without
-# subsampling, with it in one direction, in both.
+# Levels by which JPEG decoders were measured to differ from libjpeg-turbo: in the inverse DCT (gray), and in the conversion of
+# colours too. COLOUR has three values: without subsampling, with subsampling in one direction, and in both.
 GRAY, CMYK, YCCK, COLOUR = 1, 1, 2, (3, 3, 4)
 
 
 def smooth(channels):
-    """[HEIGHT, WIDTH, channels]: slopes, which JPEG keeps well."""
+    """[HEIGHT, WIDTH, channels] slopes, which JPEG preserves well."""
     y, x = np.mgrid[0:HEIGHT, 0:WIDTH]
     planes = [20 + 200 * ((x * (k + 1) + y * (3 - k)) % (WIDTH * 3)) / (WIDTH * 3) for k in range(channels)]
     planes = [np.abs(plane - 110) * 2 for plane in planes]
@@ -30,7 +30,7 @@ def smooth(channels):
 
 
 def rough(channels):
-    """[37, 45, channels]: waves and noise, which JPEG keeps less well."""
+    """[37, 45, channels] waves and noise, which JPEG preserves less well."""
     rng = np.random.default_rng(3)
     y, x = np.mgrid[0:37, 0:45]
     planes = [128 + 90 * np.sin(x / (9 + 3 * k)) + 60 * np.cos(y / (5 + 2 * k)) + rng.normal(0, 8, x.shape) for k in range(channels)]
@@ -50,7 +50,7 @@ def png(image):
 
 
 def published(data):
-    """What the published code makes of 16 bits a sample: OpenCV reads them, and stretches them from least to greatest."""
+    """A 16-bit image as read by the published code: OpenCV stretches it from the least to the greatest value."""
     stored = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
     assert stored.dtype == np.uint16
     return Image.fromarray(cv2.normalize(stored, None, 0, 255, cv2.NORM_MINMAX, cv2.CV_8U))
@@ -66,7 +66,7 @@ def oriented(image, orientation, kind):
 
 def build():
     cmyk = jpeg(Image.fromarray(smooth(4), "CMYK"))
-    # The same samples taken for YCCK: only the Adobe segment's transform says so.
+    # The same samples, marked as YCCK: only the transform in the Adobe segment differs.
     marker = cmyk.index(b"Adobe")
     assert cmyk[marker + 11] == 0
     ycck = cmyk[: marker + 11] + b"\x02" + cmyk[marker + 12 :]
@@ -84,7 +84,7 @@ def build():
         yield f"colour_{name}.jpg", jpeg(colour, subsampling=subsampling), COLOUR[subsampling]
         yield f"progressive_{name}.jpg", jpeg(colour, subsampling=subsampling, progressive=True), COLOUR[subsampling]
     yield "restarts_420.jpg", jpeg(colour, subsampling=2, restart_marker_blocks=2), COLOUR[2]
-    # 16 bits, as OpenCV reads and stretches them for the published code.
+    # 16 bits, stretched as in the published code.
     yield "gray_16.png", png(Image.fromarray(rough(1)[..., 0].astype(np.uint16) * 201 + 777)), 0
     for orientation in range(1, 9):
         yield f"orientation{orientation}.png", oriented(Image.fromarray(smooth(3)), orientation, "PNG"), 0

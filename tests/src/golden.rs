@@ -1,4 +1,4 @@
-//! The index of the golden data, and its tensors.
+//! The index of the golden data, and access to its tensors (tests/golden/README.md describes them).
 
 use std::collections::BTreeMap;
 
@@ -8,12 +8,12 @@ use serde::Deserialize;
 
 use crate::golden_path;
 
-/// `golden.json`.
+/// The index, `golden.json`.
 #[derive(Debug, Deserialize)]
 pub struct Golden {
     /// Image files by name.
     pub images: BTreeMap<String, Image>,
-    /// Files with the images' pixels, by model side.
+    /// Files with the images' pixels, by the side of the model's square.
     pub pixels: BTreeMap<usize, String>,
     /// Prompt sets by name.
     pub prompts: BTreeMap<String, PromptSet>,
@@ -24,7 +24,7 @@ pub struct Golden {
 /// An image file.
 #[derive(Debug, Deserialize)]
 pub struct Image {
-    /// Path in the golden data.
+    /// Path relative to the golden data.
     pub file: String,
     /// Width in pixels.
     pub width: usize,
@@ -32,14 +32,14 @@ pub struct Image {
     pub height: usize,
     /// `as-is`, `min-max` or `dicom-max`.
     pub intensity: String,
-    /// Levels by which a pixel may differ.
+    /// Largest difference allowed for a pixel, in levels.
     pub pixel_tolerance: u8,
 }
 
 /// A set of prompts.
 #[derive(Debug, Deserialize)]
 pub struct PromptSet {
-    /// The longest prompt allowed.
+    /// Tokens of the longest prompt allowed.
     pub max_tokens: usize,
     /// The prompts.
     pub prompts: Vec<Prompt>,
@@ -54,7 +54,7 @@ pub struct PromptSet {
 pub struct Prompt {
     /// The sentence.
     pub text: String,
-    /// Its tokens.
+    /// Its token ids, with the special tokens.
     pub token_ids: Vec<u32>,
 }
 
@@ -72,36 +72,36 @@ pub struct OverLong {
 pub struct Case {
     /// Its name.
     pub name: String,
-    /// Files of the checkpoint directory: name there, path in the golden data.
+    /// Files of the checkpoint directory: name there to path in the golden data.
     pub files: BTreeMap<String, String>,
     /// `offset` or `size`.
     pub position_convention: String,
     /// `transformers4` or `transformers5`.
     pub tensor_names: String,
-    /// Side of the model's square.
+    /// Side of the model's square in pixels.
     pub image_size: usize,
-    /// What an export must find.
+    /// Similarity settings that the export must find in the checkpoint.
     pub similarity: Similarity,
     /// Name of the prompt set.
     pub prompts: String,
-    /// The images compared.
+    /// The images to compare.
     pub images: Vec<CaseImage>,
-    /// File with the values.
+    /// File with the expected values.
     pub expected: String,
 }
 
-/// What an export must find.
+/// Similarity settings that the export must find in the checkpoint.
 #[derive(Debug, Deserialize)]
 pub struct Similarity {
     /// `cos` or `dot`.
     pub operator: String,
-    /// tau.
+    /// Temperature of the logits.
     pub temperature: f32,
-    /// The scores' own temperature.
+    /// Temperature of the scores, if it is another.
     pub score_temperature: Option<f32>,
-    /// Whether CLS takes part.
+    /// Whether the CLS token is attended to.
     pub use_cls_token: bool,
-    /// Whether the shared LayerNorm is there.
+    /// Whether there is a shared LayerNorm.
     pub use_layer_norm: bool,
 }
 
@@ -110,7 +110,7 @@ pub struct Similarity {
 pub struct CaseImage {
     /// Name in [`Golden::images`].
     pub name: String,
-    /// Prompts whose whole map is stored.
+    /// Indices of the prompts whose whole map is stored.
     pub map_prompts: Vec<usize>,
 }
 
@@ -156,7 +156,7 @@ impl Tensors {
         self.tensor(name, Dtype::U8, <[u8]>::to_vec)
     }
 
-    /// Names of all tensors.
+    /// The names of all tensors.
     #[must_use]
     pub fn names(&self) -> Vec<String> {
         SafeTensors::deserialize(&self.0).unwrap().names().into_iter().map(Into::into).collect()

@@ -9,7 +9,7 @@ use tempfile::TempDir;
 use crate::golden::{Case, Golden};
 use crate::golden_path;
 
-/// A model directory that is deleted with the value.
+/// An exported model in a temporary directory, which is deleted on drop.
 pub struct Exported {
     /// The index of the golden data.
     pub golden: Golden,
@@ -29,7 +29,7 @@ impl Exported {
         let golden = Golden::load();
         let folder = TempDir::new().unwrap();
         let checkpoint = folder.path().join("checkpoint");
-        materialise(golden.case(name), &checkpoint);
+        write_checkpoint(golden.case(name), &checkpoint);
         let mut options = ExportOptions::new(checkpoint, folder.path().join("model"));
         options.position_embedding = match golden.case(name).position_convention.as_str() {
             "offset" => PositionConvention::Offset,
@@ -41,7 +41,7 @@ impl Exported {
         Self { golden, folder }
     }
 
-    /// The golden case of this name in 8 bits, calibrated on golden images.
+    /// Exports the golden case of this name in 8 bits, calibrated on golden images.
     #[must_use]
     pub fn int8(name: &str) -> Self {
         let images = TempDir::new().unwrap();
@@ -60,20 +60,20 @@ impl Exported {
         self.folder.path().join("model")
     }
 
-    /// A folder for a test's own files, deleted with the value.
+    /// A folder for a test's own files, deleted on drop.
     #[must_use]
     pub fn scratch(&self) -> &Path {
         self.folder.path()
     }
 
-    /// The opened model.
+    /// Opens the model.
     #[must_use]
     pub fn open(&self) -> RadZero {
         RadZero::open(self.directory()).unwrap()
     }
 
-    /// The opened model of 8 bits. Without instructions for exact 8-bit products it must be refused, and there is nothing more to
-    /// test: `None`.
+    /// Opens an 8-bit model. Returns `None` on a processor without instructions for exact 8-bit products, after checking that the
+    /// model is refused there.
     #[must_use]
     pub fn open_int8(&self) -> Option<RadZero> {
         if has_vnni() {
@@ -86,7 +86,7 @@ impl Exported {
     }
 }
 
-/// Whether this processor multiplies bytes exactly.
+/// Whether this processor can multiply 8-bit values exactly.
 fn has_vnni() -> bool {
     #[cfg(target_arch = "x86_64")]
     return is_x86_feature_detected!("avx512vnni") || is_x86_feature_detected!("avxvnni");
@@ -94,8 +94,8 @@ fn has_vnni() -> bool {
     true
 }
 
-/// Puts a case's checkpoint into `folder`.
-pub fn materialise(case: &Case, folder: &Path) {
+/// Copies the files of a case's checkpoint into `folder`.
+pub fn write_checkpoint(case: &Case, folder: &Path) {
     std::fs::create_dir_all(folder).unwrap();
     for (name, file) in &case.files {
         std::fs::copy(golden_path(file), folder.join(name)).unwrap();

@@ -1,18 +1,18 @@
-//! Damaged files: seeded truncations and bit flips.
+//! Damages files: seeded truncations and bit flips.
 
-/// xorshift64 (Marsaglia 2003).
+/// A pseudo-random generator, xorshift64 (Marsaglia 2003).
 #[derive(Debug, Clone)]
 pub struct Random(u64);
 
 impl Random {
-    /// A sequence of its own for every seed.
+    /// Starts a sequence that differs for every seed.
     #[must_use]
     pub fn new(seed: u64) -> Self {
-        // Neighbouring seeds must not begin alike.
+        // Neighbouring seeds must not begin with similar numbers.
         Self(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1)
     }
 
-    /// A number below `bound`, which must not be 0.
+    /// The next number, below `bound`, which must not be 0.
     pub fn below(&mut self, bound: usize) -> usize {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
@@ -21,8 +21,8 @@ impl Random {
     }
 }
 
-/// The file, damaged in the way that `seed` says: cut off, or up to 16 bits flipped, half of them in the first 2 KB, where the
-/// structure is.
+/// The file, damaged as chosen by `seed`: truncated, or with up to 16 bits flipped, half of them in the first 2 KB, where the
+/// headers are.
 #[must_use]
 pub fn damaged(file: &[u8], seed: u64) -> Vec<u8> {
     const HEAD: usize = 2048;

@@ -1,4 +1,4 @@
-//! Encoders without a model, for tests of what stands around one.
+//! An encoder without a model, for tests of the encoder queue and of the evaluation.
 
 use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
@@ -16,24 +16,24 @@ use radzero_core::{
     Request, Result, Ticket,
 };
 
-/// An encoder that takes its time and counts what it is asked. Its tokens are the first pixel of each image.
+/// An encoder with adjustable delays that records its calls. Its tokens are the first pixel of each image.
 #[derive(Debug)]
 pub struct StandIn {
-    /// Images in one run.
+    /// Most images in one run.
     pub batch: usize,
-    /// Threads that read.
+    /// Threads that read images.
     pub workers: usize,
-    /// Time of a run.
+    /// Duration of a run.
     pub run: Duration,
-    /// Time for a sentence: to encode it, and to compare an image with it.
+    /// Time to encode a sentence, and to compare an image with it.
     pub sentence: Duration,
-    /// Images that there will be: a run waits until the next one can be a full batch. 0 for none.
+    /// Total number of images to come, for runs to wait until the next batch can be full; 0 to not wait.
     pub awaited: usize,
-    /// The sizes of the runs that there were.
+    /// The number of images in each run so far.
     pub runs: Mutex<Vec<usize>>,
-    /// The first pixels of the images, in the order in which they were encoded.
+    /// The first pixel of each image, in the order of encoding.
     pub order: Mutex<Vec<u8>>,
-    /// Images whose pixels were made.
+    /// Number of images that were fitted to the model's square.
     pub fitted: AtomicUsize,
 }
 
@@ -52,22 +52,22 @@ impl Default for StandIn {
     }
 }
 
-/// A radiograph of one level, by which a stand-in's tokens and order can be told.
+/// A radiograph of one level, which identifies it in a stand-in's tokens and in [`StandIn::order`].
 #[must_use]
-pub fn of_level(level: u8) -> Radiograph {
+pub fn uniform(level: u8) -> Radiograph {
     Radiograph::from_gray(Array2::from_elem((4, 4), level)).unwrap()
 }
 
-/// The level of a radiograph that was [made so](of_level), from its encoding.
+/// The level of a [`uniform`] radiograph, from its encoding.
 #[must_use]
 pub fn level(encoded: &EncodedImage) -> u8 {
     encoded.tokens()[[0, 0]] as u8
 }
 
-/// Levels of radiographs that the stand-in's run panics for.
+/// Level of radiographs for which the stand-in's run panics.
 pub const PANICS: u8 = 255;
 
-/// Levels of radiographs that its run fails for.
+/// Level of radiographs for which its run fails.
 pub const FAILS: u8 = 254;
 
 impl Encoder for StandIn {
@@ -103,7 +103,7 @@ impl Encoder for StandIn {
             cancellation.check()?;
             thread::sleep(Duration::from_millis(1));
         }
-        take(self.run, cancellation)?;
+        sleep(self.run, cancellation)?;
         assert!(!levels.contains(&PANICS), "this image makes the encoder panic");
         if levels.contains(&FAILS) {
             return Err(Error::new(ErrorKind::Inference, "this image makes the encoder fail"));
@@ -119,7 +119,7 @@ impl Encoder for StandIn {
 
     fn prompts(&self, prompts: &[String], cancellation: &Cancellation) -> Result<Vec<EncodedPrompt>> {
         let encode = |prompt: &String| {
-            take(self.sentence, cancellation)?;
+            sleep(self.sentence, cancellation)?;
             EncodedPrompt::new(prompt.as_str(), vec![1.0], TextRecord::new(model(), encoder()))
         };
         prompts.iter().map(encode).collect()
@@ -132,53 +132,53 @@ impl Encoder for StandIn {
         cancellation: &Cancellation,
     ) -> Result<Vec<Comparison>> {
         let compare = |prompt: &EncodedPrompt| {
-            take(self.sentence, cancellation)?;
+            sleep(self.sentence, cancellation)?;
             Comparison::new(image.record().clone(), prompt.clone(), f32::from(level(image)), Array2::zeros((1, 1)))
         };
         prompts.iter().map(compare).collect()
     }
 }
 
-/// Longer than anything takes.
+/// Longer than any step of a test takes.
 pub const LONG: Duration = Duration::from_secs(60);
 
-/// A queue of so many places.
+/// Starts a queue with `capacity` places.
 #[must_use]
 pub fn queue(stand_in: StandIn, capacity: usize) -> EncoderQueue<StandIn> {
     EncoderQueue::builder(Arc::new(stand_in)).capacity(NonZeroUsize::new(capacity).unwrap()).start().unwrap()
 }
 
-/// A request for an image of this level.
-pub fn image(level: u8) -> Request {
-    Request::radiograph(of_level(level))
+/// A request for a [`uniform`] radiograph.
+pub fn image_request(level: u8) -> Request {
+    Request::radiograph(uniform(level))
 }
 
-/// The kind of an error.
+/// The kind of the error, if the result is one.
 pub fn kind<T>(result: Result<T>) -> Option<ErrorKind> {
     result.err().map(|error| error.kind())
 }
 
-/// Waits until `seen` is true.
+/// Waits until `condition` holds.
 #[track_caller]
-pub fn until(seen: impl Fn() -> bool) {
+pub fn wait_until(condition: impl Fn() -> bool) {
     let start = Instant::now();
-    while !seen() {
+    while !condition() {
         assert!(start.elapsed() < LONG, "it never came");
         thread::sleep(Duration::from_millis(1));
     }
 }
 
-/// Requests that hold up all workers until they are let go.
+/// Requests that keep all workers busy until they are released.
 #[derive(Debug)]
 pub struct Held {
-    /// Lets them go when it is dropped.
+    /// Releases the workers when it is dropped.
     pub go: Vec<Sender<()>>,
-    /// Of the requests.
+    /// Tickets of the requests.
     pub tickets: Vec<Ticket>,
 }
 
 impl Held {
-    /// All workers of a queue.
+    /// Keeps all workers of a queue busy.
     #[must_use]
     pub fn workers(queue: &EncoderQueue<StandIn>) -> Self {
         let workers = queue.status().unwrap().workers;
@@ -188,16 +188,16 @@ impl Held {
                 let gone = Mutex::new(gone);
                 let read = move |_: &Cancellation| {
                     let _ = gone.lock().unwrap().recv();
-                    Ok(of_level(0))
+                    Ok(uniform(0))
                 };
                 (go, queue.submit(Request::read_with(read)).unwrap())
             })
             .unzip();
-        until(|| queue.status().unwrap().waiting == 0);
+        wait_until(|| queue.status().unwrap().waiting == 0);
         Self { go, tickets }
     }
 
-    /// Lets them go, and waits for their answers.
+    /// Releases the workers, and waits for the answers.
     pub fn release(self) {
         drop(self.go);
         for ticket in self.tickets {
@@ -206,8 +206,8 @@ impl Held {
     }
 }
 
-/// Takes so long, unless it ends before.
-fn take(time: Duration, cancellation: &Cancellation) -> Result<()> {
+/// Sleeps for this long, unless cancelled.
+fn sleep(time: Duration, cancellation: &Cancellation) -> Result<()> {
     let start = Instant::now();
     while start.elapsed() < time {
         cancellation.check()?;

@@ -1,4 +1,4 @@
-//! Bad model directories, prompts and devices: a typed error that says what was expected and what was found.
+//! Bad model directories, prompts and devices end in a typed error that says what was expected and what was found.
 
 #![allow(clippy::unwrap_used, clippy::panic, missing_docs)]
 
@@ -11,7 +11,7 @@ use radzero_export::Target;
 use radzero_tests::golden_path;
 use radzero_tests::models::Exported;
 
-/// The message with its causes.
+/// Checks that the model is refused; returns the message with its causes.
 #[track_caller]
 fn refused(directory: &Path) -> String {
     let error = RadZero::open(directory).unwrap_err();
@@ -19,7 +19,7 @@ fn refused(directory: &Path) -> String {
     format!("{error:#}")
 }
 
-/// Changes the manifest as text and opens the model.
+/// Replaces a piece of the manifest's text; returns the error of opening the model.
 fn refused_with(replace: &str, with: &str) -> Error {
     let exported = Exported::case("native");
     let file = exported.directory().join("radzero.json");
@@ -29,7 +29,7 @@ fn refused_with(replace: &str, with: &str) -> Error {
     RadZero::open(exported.directory()).map_or_else(|error| error, |_| panic!("{with} was accepted"))
 }
 
-/// Records the files as they are now, so that only their content is wrong.
+/// Records the current sizes and hashes of the files in the manifest, so that only their content is wrong.
 fn accept_files(directory: &Path) {
     let file = directory.join("radzero.json");
     let mut manifest = Manifest::from_json(&std::fs::read(&file).unwrap()).unwrap();
@@ -40,7 +40,7 @@ fn accept_files(directory: &Path) {
 }
 
 #[test]
-fn a_directory_without_a_manifest() {
+fn a_directory_without_a_manifest_is_refused() {
     let exported = Exported::case("native");
     let missing = exported.scratch().join("nowhere");
     assert!(refused(&missing).contains("nowhere"));
@@ -48,7 +48,7 @@ fn a_directory_without_a_manifest() {
 }
 
 #[test]
-fn a_damaged_manifest() {
+fn a_damaged_manifest_is_refused() {
     let exported = Exported::case("native");
     let file = exported.directory().join("radzero.json");
     let whole = std::fs::read(&file).unwrap();
@@ -59,7 +59,7 @@ fn a_damaged_manifest() {
 }
 
 #[test]
-fn manifests_that_do_not_fit() {
+fn a_manifest_with_a_wrong_field_is_refused() {
     for (replace, with, hints) in [
         (r#""format_version": 1"#, r#""format_version": 2"#, ["version 1 expected", "2 found"]),
         (r#""format": "radzero-model""#, r#""format": "other""#, ["radzero-model", "other"]),
@@ -78,7 +78,7 @@ fn manifests_that_do_not_fit() {
     }
 }
 
-/// Opens the model with a manifest that `change` has altered.
+/// Alters the manifest with `change`; returns the error of opening the model.
 fn refused_after(change: impl FnOnce(&mut serde_json::Value)) -> String {
     let exported = Exported::case("native");
     let file = exported.directory().join("radzero.json");
@@ -88,9 +88,9 @@ fn refused_after(change: impl FnOnce(&mut serde_json::Value)) -> String {
     refused(&exported.directory())
 }
 
-/// 1 + grid x grid is more than an integer holds.
+/// 1 + grid x grid would overflow an integer.
 #[test]
-fn dimensions_that_overflow() {
+fn dimensions_that_overflow_are_refused() {
     let error = refused_after(|manifest| {
         let dimensions = &mut manifest["dimensions"];
         let grid = 1_u64 << 32;
@@ -100,9 +100,9 @@ fn dimensions_that_overflow() {
     assert!(error.contains("image_size of at most 16384 expected, 60129542144 found"), "{error}");
 }
 
-/// It would pass whatever the graphs compute.
+/// Such a self-test would pass whatever the graphs compute.
 #[test]
-fn self_tests_that_cannot_fail() {
+fn a_self_test_that_cannot_fail_is_refused() {
     let error = refused_after(|manifest| manifest["self_test"]["prompts"] = serde_json::json!([]));
     assert!(error.contains("self_test: at least one prompt expected, none found"), "{error}");
     for (tolerance, hint) in [(0.0, "tolerance 0"), (-1.0, "tolerance -1"), (1e39, "tolerance inf")] {
@@ -112,7 +112,7 @@ fn self_tests_that_cannot_fail() {
 }
 
 #[test]
-fn every_file_that_is_used_is_listed() {
+fn a_file_that_is_used_but_not_listed_is_refused() {
     for name in [
         "image_encoder.onnx",
         "image_encoder.onnx.data",
@@ -129,7 +129,7 @@ fn every_file_that_is_used_is_listed() {
 }
 
 #[test]
-fn a_file_outside_the_directory() {
+fn a_file_outside_the_directory_is_refused() {
     let exported = Exported::case("native");
     let file = exported.directory().join("radzero.json");
     let mut manifest: serde_json::Value = serde_json::from_slice(&std::fs::read(&file).unwrap()).unwrap();
@@ -140,7 +140,7 @@ fn a_file_outside_the_directory() {
 }
 
 #[test]
-fn missing_and_truncated_files_are_all_listed() {
+fn the_error_lists_all_missing_and_truncated_files() {
     let exported = Exported::case("native");
     let directory = exported.directory();
     std::fs::remove_file(directory.join("tokenizer.json")).unwrap();
@@ -156,7 +156,7 @@ fn missing_and_truncated_files_are_all_listed() {
 }
 
 #[test]
-fn damaged_weights_are_found_by_hash_and_by_the_self_test() {
+fn damaged_weights_are_found_by_their_hash_and_by_the_self_test() {
     let exported = Exported::case("native");
     let directory = exported.directory();
     ModelDirectory::open(&directory).unwrap().verify_files(|_| {}).unwrap();
@@ -164,7 +164,7 @@ fn damaged_weights_are_found_by_hash_and_by_the_self_test() {
         let path = directory.join(name);
         let whole = std::fs::read(&path).unwrap();
         let mut bytes = whole.clone();
-        // Signs of a stretch of weights in the middle.
+        // Flips the signs of a stretch of weights in the middle.
         let middle = bytes.len() / 8 * 4;
         for sign in bytes[middle..middle + 8192].iter_mut().skip(3).step_by(4) {
             *sign ^= 0x80;
@@ -180,10 +180,10 @@ fn damaged_weights_are_found_by_hash_and_by_the_self_test() {
 }
 
 #[test]
-fn graphs_that_break_the_contract() {
+fn a_graph_with_wrong_inputs_is_refused() {
     let exported = Exported::case("native");
     let directory = exported.directory();
-    // The text graph in the place of the image graph.
+    // The text graph in place of the image graph.
     std::fs::copy(directory.join("text_encoder.onnx"), directory.join("image_encoder.onnx")).unwrap();
     accept_files(&directory);
     let error = refused(&directory);
@@ -198,7 +198,7 @@ fn graphs_that_break_the_contract() {
 }
 
 #[test]
-fn tokenizers_that_do_not_fit() {
+fn a_tokenizer_that_does_not_fit_the_model_is_refused() {
     let exported = Exported::case("native");
     let directory = exported.directory();
     let file = directory.join("tokenizer.json");
@@ -221,7 +221,7 @@ fn tokenizers_that_do_not_fit() {
 }
 
 #[test]
-fn prompts_that_are_empty_or_too_long() {
+fn an_empty_or_too_long_prompt_is_refused() {
     let exported = Exported::case("native");
     let model = exported.open();
     for prompt in ["", " ", "\t\n", "\u{200b}"] {
@@ -239,9 +239,9 @@ fn prompts_that_are_empty_or_too_long() {
     assert_eq!((error.kind(), error.to_string()), (ErrorKind::PromptTooLong, format!("prompt 3 of 4: {expected}")));
 }
 
-/// A row of the word embeddings that is not a number: nothing but the word shows it.
+/// One row of the word embeddings is NaN, which shows only in prompts with that word.
 #[test]
-fn embeddings_that_are_not_finite() {
+fn a_text_embedding_that_is_not_finite_is_an_error() {
     let exported = Exported::case("native");
     let directory = exported.directory();
     let model = exported.open();
@@ -262,7 +262,7 @@ fn embeddings_that_are_not_finite() {
     std::fs::write(&data, bytes).unwrap();
 
     let model = exported.open();
-    // Twice: nothing of it may be kept.
+    // Twice, because the bad embedding must not be cached.
     for _ in 0..2 {
         let error = model.encode_prompts(&[good, bad]).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Inference);
@@ -273,11 +273,11 @@ fn embeddings_that_are_not_finite() {
 }
 
 #[test]
-fn logits_that_are_not_finite() {
+fn a_logit_that_is_not_finite_is_an_error() {
     let exported = Exported::case("native");
     let file = exported.directory().join("radzero.json");
     let mut manifest = Manifest::from_json(&std::fs::read(&file).unwrap()).unwrap();
-    // The least positive number: what is divided by it is infinite.
+    // The smallest positive number: dividing by it gives infinity.
     manifest.similarity.temperature = f32::from_bits(1);
     std::fs::write(&file, manifest.to_json().unwrap()).unwrap();
     let radiograph = Radiograph::open(golden_path("images/gray8.png")).unwrap();
@@ -287,7 +287,7 @@ fn logits_that_are_not_finite() {
 }
 
 #[test]
-fn values_of_another_model() {
+fn encodings_of_different_models_cannot_be_compared() {
     let (one, other) = (Exported::case("native").open(), Exported::case("base").open());
     let radiograph = Radiograph::open(golden_path("images/gray8.png")).unwrap();
     let image = one.encode_image(&radiograph).unwrap();
@@ -299,8 +299,8 @@ fn values_of_another_model() {
     }
 }
 
-/// What must not run on a CPU when something else was asked for: where the time goes, whoever's operator it is.
-const PRODUCTS: [&str; 8] = [
+/// The expensive operators, which must not run on the CPU when another device was asked for.
+const EXPENSIVE: [&str; 8] = [
     "Conv",
     "Gemm",
     "MatMul",
@@ -311,12 +311,12 @@ const PRODUCTS: [&str; 8] = [
     "radzero:Attention",
 ];
 
-/// Without the device a request for it must end in an error; with it these runs succeed, and say so themselves. In no case does
-/// the CPU take over.
+/// Without the device, opening a model on it must fail. With it, the placement must show that it runs the model. In no case may the
+/// CPU take over.
 #[test]
 fn a_gpu_is_used_or_refused() {
     let (fused, portable) = (Exported::case("native"), portable());
-    // Fused operators never get as far as TensorRT and OpenVINO.
+    // Models with fused operators are refused for TensorRT and OpenVINO before the provider is tried.
     for (exported, devices) in [
         (&fused, &[Device::Cuda(0), Device::Cuda(7)][..]),
         (
@@ -342,11 +342,11 @@ fn runs_on(device: Device, placement: &Placement) {
         |name: &str| placement.providers().find(|&(provider, _)| provider == name).map_or(0, |(_, nodes)| nodes);
     assert!(found(device.provider()) > 0, "{device}: {placement}");
     for (_, operators) in placement.operators().filter(|&(provider, _)| provider != device.provider()) {
-        assert!(!PRODUCTS.iter().any(|product| operators.contains_key(*product)), "{device}: {operators:?}");
+        assert!(!EXPENSIVE.iter().any(|operator| operators.contains_key(*operator)), "{device}: {operators:?}");
     }
 }
 
-/// The refusal must come from the provider itself: one that comes earlier would prove nothing about what follows.
+/// The error must come from the provider itself: an earlier one would prove nothing about the fallback to the CPU.
 #[track_caller]
 fn says_what_is_missing(device: Device, error: &Error) {
     assert_eq!(error.kind(), ErrorKind::Provider, "{error}");
@@ -365,9 +365,9 @@ fn portable() -> Exported {
     Exported::case_with("native", |options| options.target = Target::Portable)
 }
 
-/// What `radzero doctor` shows: the same refusals, for a model of one product.
+/// As shown by `radzero doctor`, which tries each device with a graph of one matrix product.
 #[test]
-fn a_device_is_tried_and_never_replaced() {
+fn trying_a_device_never_falls_back_to_the_cpu() {
     let runtime = Runtime::discover().unwrap();
     let report = runtime.try_device(Device::Cpu);
     assert!(report.compiled_in && report.device == Device::Cpu);
@@ -388,7 +388,7 @@ fn a_device_is_tried_and_never_replaced() {
 }
 
 #[test]
-fn the_provider_that_runs_is_read_from_the_session() {
+fn the_provider_recorded_is_the_one_that_runs() {
     let model = Exported::case("native").open();
     assert_eq!(model.device(), Device::Cpu);
     for encoder in [model.image_encoder().unwrap(), model.text_encoder().unwrap()] {

@@ -1,4 +1,4 @@
-//! JPEG files that end too early or are damaged within are refused, never filled up with gray.
+//! Truncated and damaged JPEG files are refused, and never filled up with gray.
 
 #![allow(clippy::unwrap_used, clippy::panic, missing_docs)]
 
@@ -12,10 +12,12 @@ const END_OF_ITEMS: [u8; 8] = [0xFE, 0xFF, 0xDD, 0xE0, 0, 0, 0, 0];
 const PROGRESSIVE: &[u8] = b"1.2.840.10008.1.2.4.55";
 const END_OF_IMAGE: [u8; 2] = [0xFF, 0xD9];
 
-/// A codestream, and the DICOM file around it where there is one.
+/// A JPEG codestream, on its own or in a DICOM file.
 struct Jpeg {
     name: String,
+    /// The codestream without its end of image.
     stream: Vec<u8>,
+    /// The DICOM file up to the codestream.
     before: Option<Vec<u8>>,
 }
 
@@ -28,7 +30,7 @@ impl Jpeg {
             Some(end) => {
                 let item = find(&ITEM).unwrap();
                 let mut before = bytes[..item].to_vec();
-                // Some files are progressive under the name of the baseline, as its own is retired and refused.
+                // Progressive JPEG is read under the transfer syntax of the baseline; its own is retired and refused.
                 if let Some(at) = before.windows(PROGRESSIVE.len()).position(|part| part == PROGRESSIVE) {
                     before[at + PROGRESSIVE.len() - 1] = b'0';
                 }
@@ -41,7 +43,7 @@ impl Jpeg {
         jpeg
     }
 
-    /// Reads the file with this codestream in the place of its own.
+    /// Reads the file with this codestream in place of its own.
     fn read(&self, stream: &[u8]) -> radzero_core::Result<Radiograph> {
         let Some(before) = &self.before else { return ReadOptions::default().read_bytes(stream) };
         let mut stream = stream.to_vec();
@@ -65,8 +67,7 @@ impl Jpeg {
         assert!(found.levels() == whole.levels(), "{}, {change}: another picture", self.name);
     }
 
-    /// Where the entropy-coded data of each scan begins that has codes: a refinement of DC is bare bits, any of which will
-    /// do.
+    /// Offsets of the entropy-coded data of all scans, except refinements of DC: those have no codes, and any bits are valid.
     fn scans(&self) -> Vec<usize> {
         let marks = self.stream.windows(2).enumerate().filter(|(_, pair)| *pair == [0xFF, 0xDA]);
         let starts = marks.map(|(at, _)| at + 2 + usize::from(self.stream[at + 3]));
@@ -87,17 +88,17 @@ const FILES: [&str; 9] = [
 ];
 
 #[test]
-fn a_file_that_is_cut_off_is_refused() {
+fn a_truncated_file_is_refused() {
     for jpeg in FILES.map(Jpeg::open) {
         let length = jpeg.stream.len();
-        // At every tenth; the last loses only the end of image.
+        // With ten tenths, only the end of image is missing.
         for tenth in 1..=10 {
             jpeg.refused(&format!("{tenth} tenths"), &jpeg.stream[..length * tenth / 10]);
         }
     }
 }
 
-/// What a repair makes of a file that was cut off: the end of image is back, the picture is not.
+/// As if a truncated file had been repaired: it has an end of image, but not all of its data.
 #[test]
 fn a_scan_that_ends_early_is_refused() {
     for jpeg in FILES.map(Jpeg::open) {
@@ -112,13 +113,13 @@ fn a_scan_that_ends_early_is_refused() {
 }
 
 #[test]
-fn damaged_data_is_refused_where_it_shows() {
+fn invalid_codes_and_markers_in_a_scan_are_refused() {
     for jpeg in FILES.map(Jpeg::open) {
         for start in jpeg.scans() {
-            // No Huffman code is all ones, and no marker may stand within a scan.
+            // No Huffman code is all ones, and a scan must not contain a marker.
             for with in [&[0xFF, 0, 0xFF, 0, 0xFF, 0, 0xFF, 0][..], &[0xFF, 0xC4], &[0xFF, 0xE1], &[0xFF, 0x02]] {
                 let mut stream = [&jpeg.stream, &END_OF_IMAGE[..]].concat();
-                // The first scan of a progressive file has few bytes.
+                // Near the start, as the first scan of a progressive file has few bytes.
                 let at = start + 2;
                 stream[at..at + with.len()].copy_from_slice(with);
                 jpeg.refused(&format!("{with:02x?} at {at}"), &stream);
@@ -143,9 +144,9 @@ fn a_lost_restart_interval_is_refused() {
     assert!(error.contains("number 0 expected, number 1 found"), "{error}");
 }
 
-/// What does no harm, and Pillow reads as well.
+/// Harmless extra bytes, which Pillow ignores too.
 #[test]
-fn what_does_not_belong_to_the_picture_is_passed_over() {
+fn bytes_that_are_not_part_of_the_picture_are_ignored() {
     for jpeg in FILES.map(Jpeg::open) {
         let stream = [&jpeg.stream, &END_OF_IMAGE[..]].concat();
         let table = stream.windows(2).position(|pair| pair == [0xFF, 0xDB]).unwrap();

@@ -1,4 +1,5 @@
-//! Synthetic DX files, one trap a file: levels of each policy against DCMTK and the published rule (`tests/dicom`).
+//! Synthetic DX files with one difficulty each: the levels of each policy equal those of DCMTK and of the published rule
+//! (`tests/dicom`).
 
 #![allow(clippy::unwrap_used, clippy::panic, missing_docs)]
 
@@ -14,7 +15,7 @@ use serde_json::{Value, json};
 struct Case {
     name: String,
     file: String,
-    /// Levels by which decoders of this file may differ.
+    /// Levels by which decoders of this lossy file may differ.
     #[serde(default)]
     tolerance: u8,
     reference: Option<String>,
@@ -24,7 +25,7 @@ struct Case {
     rows: usize,
     #[serde(default)]
     columns: usize,
-    /// What the display rule must report.
+    /// The VOI transform that the display rule must report; likewise the next two.
     voi: Option<String>,
     modality: Option<String>,
     #[serde(default)]
@@ -34,6 +35,7 @@ struct Case {
     frame: Option<usize>,
     #[serde(default, rename = "allow_for_processing")]
     allow_for_processing: bool,
+    /// Part of the error message, for a file that must be refused.
     error: Option<String>,
 }
 
@@ -71,7 +73,7 @@ impl Case {
 }
 
 #[test]
-fn levels_are_those_of_the_rule_and_of_dcmtk() {
+fn levels_equal_those_of_the_published_rule_and_of_dcmtk() {
     let (mut compared, mut wrong) = (0, Vec::new());
     for case in cases().iter().filter(|case| case.error.is_none()) {
         for (policy, expected) in case.expectations() {
@@ -86,7 +88,7 @@ fn levels_are_those_of_the_rule_and_of_dcmtk() {
             assert_eq!(radiograph.policy(), policy);
             let found = levels(&radiograph);
             let largest = found.iter().zip(&expected).map(|(a, b)| a.abs_diff(*b)).max().unwrap();
-            // DCMTK cuts fractions off where the rule rounds: one level.
+            // DCMTK truncates where the rule rounds, which is one level at most.
             let allowed = if policy == IntensityPolicy::Display { 1 } else { 0 } + case.tolerance;
             if largest > allowed {
                 wrong.push(format!("{} {policy}: {largest} levels off, {allowed} allowed", case.name));
@@ -99,7 +101,7 @@ fn levels_are_those_of_the_rule_and_of_dcmtk() {
 }
 
 #[test]
-fn the_rule_that_ran_and_the_warnings_are_reported() {
+fn the_intensity_rule_and_the_warnings_are_reported() {
     for case in cases().iter().filter(|case| case.error.is_none()) {
         let read = |policy| case.options(policy).open(folder().join(&case.file)).unwrap();
         let shown = read(IntensityPolicy::Display);
@@ -130,7 +132,7 @@ fn the_rule_that_ran_and_the_warnings_are_reported() {
 }
 
 #[test]
-fn what_is_refused_says_why() {
+fn the_error_of_a_refused_file_gives_the_reason() {
     let mut refused = 0;
     for case in cases() {
         let Some(hint) = &case.error else { continue };
@@ -143,7 +145,7 @@ fn what_is_refused_says_why() {
 }
 
 #[test]
-fn eligibility_is_reported() {
+fn a_chest_radiograph_is_recognised_by_its_attributes() {
     let open = |name: &str| Radiograph::open(folder().join("files").join(name)).unwrap();
     let chest = open("window.dcm");
     assert_eq!(

@@ -1,4 +1,4 @@
-//! Every kind of error, provoked through the public interface, and what its message must not hold: a prompt, or bytes of the file.
+//! Every kind of error is provoked through the public interface, and no message contains a prompt or bytes of a file.
 
 #![allow(clippy::unwrap_used, clippy::panic, missing_docs)]
 
@@ -20,7 +20,7 @@ use radzero_core::{
 use radzero_tests::golden_path;
 use radzero_tests::models::Exported;
 
-/// Stands for report text in every prompt, and for a name in every file.
+/// Stands for report text in prompts, and for a patient's name in files.
 const SECRET: &str = "Doexylophone";
 
 fn prompt() -> String {
@@ -31,31 +31,33 @@ fn dicom(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("dicom/files").join(name)
 }
 
-/// What was provoked: kind, and where.
+/// Messages of the errors provoked so far, by kind.
 #[derive(Default)]
 struct Provoked(BTreeMap<ErrorKind, Vec<String>>);
 
 impl Provoked {
+    /// Checks the kind and the messages of the error.
     #[track_caller]
     fn add<T>(&mut self, kind: ErrorKind, result: Result<T, Error>) {
         let Err(error) = result else { panic!("{kind} expected, no error found") };
         assert_eq!(error.kind(), kind, "{error:#}");
-        self.said(kind, format!("{error} | {error:#} | {error:?}"));
+        self.add_message(kind, format!("{error} | {error:#} | {error:?}"));
     }
 
+    /// Checks that the text has no secret in it.
     #[track_caller]
-    fn said(&mut self, kind: ErrorKind, text: String) {
+    fn add_message(&mut self, kind: ErrorKind, text: String) {
         for secret in [SECRET, &SECRET.to_lowercase(), "xylo"] {
             assert!(!text.contains(secret), "{kind}: {text}");
         }
-        // A chunk name as the decoder would print it.
+        // The name of a PNG chunk as the decoder would print it.
         assert!(!text.contains("XYLo") && !text.contains("88, 89"), "{kind}: {text}");
         self.0.entry(kind).or_default().push(text);
     }
 }
 
 #[test]
-fn every_kind_is_provoked_and_no_message_holds_a_prompt_or_a_byte_of_a_file() {
+fn every_kind_is_provoked_and_no_message_contains_a_prompt_or_bytes_of_a_file() {
     let mut provoked = Provoked::default();
     let exported = Exported::case("native");
     let model = Arc::new(exported.open());
@@ -83,9 +85,9 @@ fn radiograph() -> Radiograph {
 }
 
 fn arguments(provoked: &mut Provoked, model: &RadZero) {
-    let found = model.infer(&radiograph(), &[prompt()]).unwrap();
-    provoked.add(ErrorKind::Argument, found[0].mask(1.5));
-    provoked.add(ErrorKind::Argument, found[0].map_at(0, 7));
+    let comparisons = model.infer(&radiograph(), &[prompt()]).unwrap();
+    provoked.add(ErrorKind::Argument, comparisons[0].mask(1.5));
+    provoked.add(ErrorKind::Argument, comparisons[0].map_at(0, 7));
     provoked.add(ErrorKind::Argument, "cuda:-1".parse::<Device>());
     let cancellation = Cancellation::new();
     cancellation.cancel();
@@ -98,7 +100,7 @@ fn queues(provoked: &mut Provoked, model: &Arc<RadZero>) {
     let queue = EncoderQueue::builder(model.clone()).capacity(NonZeroUsize::MIN).start().unwrap();
     let place = queue.reserve().unwrap();
     let request = || Request::radiograph(radiograph()).prompts([prompt()]);
-    provoked.said(ErrorKind::Busy, format!("{:?} {queue:?} {place:?}", request()));
+    provoked.add_message(ErrorKind::Busy, format!("{:?} {queue:?} {place:?}", request()));
     provoked.add(ErrorKind::Busy, queue.submit(request()));
     provoked.add(ErrorKind::EmptyPrompt, place.submit(request().prompts([prompt(), String::new()])).unwrap().wait());
     provoked.add(ErrorKind::Deadline, queue.submit(request().deadline(Instant::now())));
@@ -136,7 +138,7 @@ fn images(provoked: &mut Provoked) {
     }
     let frame = ReadOptions { frame: Some(9), ..ReadOptions::default() };
     provoked.add(ErrorKind::FrameChoice, frame.open(dicom("frames.dcm")));
-    // A name in the place of what a message could quote.
+    // A patient's name in place of attributes that a message could quote.
     let plain = std::fs::read(dicom("plain.dcm")).unwrap();
     let changed = |value: &[u8], by: &[u8]| {
         let at = plain.windows(value.len()).position(|window| window == value).unwrap();
@@ -149,12 +151,12 @@ fn images(provoked: &mut Provoked) {
     {
         provoked.add(kind, Radiograph::from_bytes(&changed(value, SECRET.as_bytes())));
     }
-    // Float Pixel Data in the place of Pixel Data, and pixel data without rows.
+    // Float Pixel Data in place of Pixel Data, and pixel data without Rows.
     let float = changed(&[0xE0, 0x7F, 0x10, 0x00], &[0xE0, 0x7F, 0x08, 0x00]);
     provoked.add(ErrorKind::UnsupportedImage, Radiograph::from_bytes(&float));
     let no_rows = changed(&[0x28, 0x00, 0x10, 0x00], &[0x28, 0x00, 0x12, 0x00]);
     provoked.add(ErrorKind::DamagedImage, Radiograph::from_bytes(&no_rows));
-    // JPEG by its frame header: 12 bits, a height that comes later, too wide.
+    // JPEG frame headers: 12 bits, a height that a later marker gives, too wide.
     let frame = |precision: u8, rows: u16, columns: u16| {
         let [[a, b], [c, d]] = [rows.to_be_bytes(), columns.to_be_bytes()];
         vec![0xFF, 0xD8, 0xFF, 0xC1, 0, 11, precision, a, b, c, d, 1, 1, 0x11, 0, 0xFF, 0xD9]
@@ -165,7 +167,7 @@ fn images(provoked: &mut Provoked) {
     provoked.add(ErrorKind::DamagedImage, Radiograph::from_bytes(&plain[..plain.len() - 100]));
 }
 
-/// A PNG with another critical chunk after its header, which has a wrong checksum.
+/// A PNG with another critical chunk after its header, whose checksum is wrong.
 fn with_chunk(png: &[u8], name: [u8; 4]) -> Vec<u8> {
     const HEADER: usize = 33;
     let body = SECRET.as_bytes();
@@ -184,7 +186,7 @@ fn with_width(png: &[u8], width: u32) -> Vec<u8> {
     bytes
 }
 
-/// CRC-32 of PNG chunks (annex D).
+/// CRC-32 of a PNG chunk (PNG specification, annex D).
 fn crc(bytes: &[u8]) -> u32 {
     !bytes.iter().fold(u32::MAX, |crc, &byte| {
         (0..8).fold(crc ^ u32::from(byte), |crc, _| if crc & 1 == 1 { crc >> 1 ^ 0xEDB8_8320 } else { crc >> 1 })
@@ -196,7 +198,7 @@ fn prompts(provoked: &mut Provoked, exported: &Exported, model: &RadZero) {
     provoked.add(ErrorKind::EmptyPrompt, model.encode_prompts(&[prompt().as_str(), "\u{200b}"]));
     let long = format!("{} ", prompt()).repeat(200);
     provoked.add(ErrorKind::PromptTooLong, model.encode_prompts(&[prompt(), long]));
-    // Scores that overflow.
+    // The scores overflow.
     let other = Exported::case("native");
     let file = other.directory().join("radzero.json");
     let mut manifest = Manifest::from_json(&std::fs::read(&file).unwrap()).unwrap();
@@ -210,7 +212,7 @@ fn prompts(provoked: &mut Provoked, exported: &Exported, model: &RadZero) {
     busy(provoked, exported);
 }
 
-/// Callers that may not wait, until one finds the encoder in use.
+/// Calls from several threads, with waiting not allowed, until one finds the encoder busy.
 fn busy(provoked: &mut Provoked, exported: &Exported) {
     let model = RadZero::builder(exported.directory()).max_waiting(0).open().unwrap();
     let (radiographs, done, start) = (vec![radiograph(); 16], AtomicBool::new(false), Instant::now());
@@ -276,21 +278,21 @@ fn runtimes(provoked: &mut Provoked, exported: &Exported) {
     provoked.add(ErrorKind::Provider, RadZero::builder(exported.directory()).device(Device::OpenVino).open());
 }
 
-/// What happens to a process of its own.
+/// Errors that need a process of their own.
 fn processes(provoked: &mut Provoked, exported: &Exported) {
     if cfg!(not(unix)) {
         return;
     }
-    // 8 MiB of address space a thread's stack: a few hundred fit.
+    // Each thread's stack takes 8 MiB of address space, so a few hundred threads fit.
     let limited = format!("ulimit -v {}; exec \"$0\" \"$@\"", 4 << 20);
     let output = Command::new("sh")
         .args(["-c", &limited, env!("CARGO_BIN_EXE_open-model")])
         .args([exported.directory().as_os_str(), "".as_ref(), "cpu".as_ref(), "2000".as_ref()])
         .output()
         .unwrap();
-    let said = String::from_utf8(output.stdout).unwrap();
-    assert!(said.starts_with("Resources: "), "{said} {}", String::from_utf8_lossy(&output.stderr));
-    provoked.said(ErrorKind::Resources, said);
+    let printed = String::from_utf8(output.stdout).unwrap();
+    assert!(printed.starts_with("Resources: "), "{printed} {}", String::from_utf8_lossy(&output.stderr));
+    provoked.add_message(ErrorKind::Resources, printed);
 
     let mut child = Command::new(env!("CARGO_BIN_EXE_fork-model"))
         .arg(exported.directory())
@@ -305,8 +307,8 @@ fn processes(provoked: &mut Provoked, exported: &Exported) {
         }
         std::thread::sleep(Duration::from_millis(20));
     }
-    let said = String::from_utf8(child.wait_with_output().unwrap().stdout).unwrap();
-    assert!(said.starts_with("forked forked forked opened by process "), "{said}");
-    assert!(said.contains("child goes on") && said.contains("parent goes on, child ended with 0"), "{said}");
-    provoked.said(ErrorKind::Forked, said);
+    let printed = String::from_utf8(child.wait_with_output().unwrap().stdout).unwrap();
+    assert!(printed.starts_with("forked forked forked opened by process "), "{printed}");
+    assert!(printed.contains("child goes on") && printed.contains("parent goes on, child ended with 0"), "{printed}");
+    provoked.add_message(ErrorKind::Forked, printed);
 }

@@ -1,4 +1,5 @@
-//! Export and runtime match PyTorch at every stage: tokens, embeddings, scores, logits, probabilities, maps, points.
+//! Export and runtime match PyTorch at every stage (`tests/golden`): tokens, embeddings, scores, logits, probabilities, maps and
+//! points.
 
 #![allow(clippy::panic, clippy::unwrap_used, missing_docs)]
 
@@ -10,7 +11,7 @@ use radzero_tests::golden::{Case, Golden, Tensors};
 use radzero_tests::golden_path;
 use radzero_tests::models::Exported;
 
-/// Largest difference allowed for every value but a map's.
+/// Largest difference allowed, except for maps.
 const VALUE: f32 = 1e-4;
 /// Largest difference allowed for a map's value.
 const MAP: f32 = 1e-5;
@@ -22,8 +23,8 @@ fn assert_close(found: ArrayViewD<'_, f32>, expected: ArrayViewD<'_, f32>, toler
     assert!(largest <= tolerance, "{what}: {largest} apart, {tolerance} allowed");
 }
 
-fn stack(rows: impl Iterator<Item = f32>) -> ArrayD<f32> {
-    ndarray::Array1::from_iter(rows).into_dyn()
+fn array(values: impl Iterator<Item = f32>) -> ArrayD<f32> {
+    ndarray::Array1::from_iter(values).into_dyn()
 }
 
 fn check_manifest(case: &Case, model: &RadZero) {
@@ -76,7 +77,7 @@ fn check_prompts(golden: &Golden, case: &Case, model: &RadZero, expected: &Tenso
 fn check_scores(case: &Case, found: &[Comparison], name: &str, expected: &Tensors) {
     let what = |stage: &str| format!("{}/{name}: {stage}", case.name);
     let tensor = |stage: &str| expected.f32(&format!("{name}/{stage}"));
-    // Stored with CLS where it takes part; the library returns patches only.
+    // The stored scores include CLS if it is attended to; the library returns patches only.
     let mut scores = tensor("scores");
     if case.similarity.use_cls_token {
         scores = scores.slice_axis(Axis(1), (1..).into()).to_owned();
@@ -85,8 +86,8 @@ fn check_scores(case: &Case, found: &[Comparison], name: &str, expected: &Tensor
         let flat = comparison.scores().to_owned().into_shape_with_order(expected.len()).unwrap();
         assert_close(flat.view().into_dyn(), expected, VALUE, &what("scores"));
     }
-    assert_close(stack(found.iter().map(Comparison::logit)).view(), tensor("logits").view(), VALUE, &what("logits"));
-    let probabilities = stack(found.iter().map(Comparison::probability));
+    assert_close(array(found.iter().map(Comparison::logit)).view(), tensor("logits").view(), VALUE, &what("logits"));
+    let probabilities = array(found.iter().map(Comparison::probability));
     assert_close(probabilities.view(), tensor("probabilities").view(), VALUE, &what("probabilities"));
 }
 
@@ -94,15 +95,15 @@ fn check_maps(case: &Case, found: &[Comparison], name: &str, map_prompts: &[usiz
     let what = |stage: &str| format!("{}/{name}: {stage}", case.name);
     let tensor = |stage: &str| expected.f32(&format!("{name}/{stage}"));
     let maps: Vec<_> = found.iter().map(Comparison::map).collect();
-    assert_close(stack(maps.iter().map(|map| map.min())).view(), tensor("map_min").view(), MAP, &what("map minima"));
-    assert_close(stack(maps.iter().map(|map| map.max())).view(), tensor("map_max").view(), MAP, &what("map maxima"));
+    assert_close(array(maps.iter().map(|map| map.min())).view(), tensor("map_min").view(), MAP, &what("map minima"));
+    assert_close(array(maps.iter().map(|map| map.max())).view(), tensor("map_max").view(), MAP, &what("map maxima"));
     let (points, margins) = (expected.i64(&format!("{name}/point")), tensor("point_margin"));
     for (index, map) in maps.iter().enumerate() {
         let (x, y) = (points[[index, 0]] as usize, points[[index, 1]] as usize);
         if margins[[index]] > MAP {
             assert_eq!((map.peak().x, map.peak().y), (x, y), "{}", what("point"));
         } else {
-            // A plateau: which of its pixels is greatest is a matter of rounding.
+            // On a plateau, rounding decides which pixel is greatest.
             assert!((map.values()[[y, x]] - map.peak().value).abs() <= MAP, "{}", what("point on a plateau"));
         }
     }
@@ -125,8 +126,8 @@ fn check_export(name: &str, exported: &Exported) {
     let prompts = check_prompts(&exported.golden, case, &model, &expected);
     for image in &case.images {
         let file = &exported.golden.images[&image.name];
-        // Where decoders differ, what follows is compared from the stored pixels on. These have the model's size, so no map
-        // of the file's size comes from them.
+        // If decoders differ on the file, the stored pixels are the input. They have the model's size, so maps of the file's
+        // size cannot be compared.
         let exact = file.pixel_tolerance == 0;
         let radiograph = if exact {
             Radiograph::open(golden_path(&file.file)).unwrap()
@@ -143,71 +144,71 @@ fn check_export(name: &str, exported: &Exported) {
         if exact {
             check_maps(case, &found, &image.name, &image.map_prompts, &expected);
         }
-        // One prompt alone gives what it gives among others.
-        for (prompt, among) in prompts.iter().zip(&found) {
+        // A prompt gives the same result alone as among others.
+        for (prompt, among_others) in prompts.iter().zip(&found) {
             let alone = &model.compare(&encoded, std::slice::from_ref(prompt)).unwrap()[0];
-            assert!((alone.logit() - among.logit()).abs() <= 1e-5, "{name}/{}: one prompt", image.name);
+            assert!((alone.logit() - among_others.logit()).abs() <= 1e-5, "{name}/{}: one prompt", image.name);
         }
     }
     model.self_test().unwrap();
 }
 
 #[test]
-fn standard_operators_alone_give_the_same() {
+fn a_portable_export_gives_the_same_values() {
     for name in ["base", "dot", "switches_cos", "switches_dot"] {
         check_export(name, &Exported::case_with(name, |options| options.target = Target::Portable));
     }
 }
 
 #[test]
-fn cosine_with_interpolated_positions() {
+fn cosine_similarity_with_interpolated_positions_matches() {
     check("base");
 }
 
 #[test]
-fn names_of_transformers_5() {
+fn tensor_names_of_transformers_5_match() {
     check("names_transformers5");
 }
 
 #[test]
-fn sharded_weights() {
+fn sharded_weights_match() {
     check("sharded");
 }
 
 #[test]
-fn positions_by_size() {
+fn positions_interpolated_by_size_match() {
     check("base_size_convention");
 }
 
 #[test]
-fn dot_product() {
+fn dot_product_similarity_matches() {
     check("dot");
 }
 
 #[test]
-fn positions_of_a_larger_grid() {
+fn positions_stored_for_a_larger_grid_match() {
     check("downscale");
     check("downscale_size_convention");
 }
 
 #[test]
-fn positions_of_the_same_grid() {
+fn positions_stored_for_the_same_grid_match() {
     check("native");
     check("native_size_convention");
 }
 
 #[test]
-fn every_switch_with_the_cosine() {
+fn every_other_setting_with_cosine_similarity_matches() {
     check("switches_cos");
 }
 
 #[test]
-fn every_switch_with_the_dot_product() {
+fn every_other_setting_with_dot_product_similarity_matches() {
     check("switches_dot");
 }
 
 #[test]
-fn every_case_is_checked() {
+fn every_golden_case_is_checked() {
     let names: Vec<String> = Golden::load().cases.into_iter().map(|case| case.name).collect();
     let checked = [
         "base",
@@ -226,19 +227,19 @@ fn every_case_is_checked() {
 }
 
 /// Radiographs of several sizes and kinds.
-fn of_many_sizes(exported: &Exported) -> Vec<Radiograph> {
+fn radiographs(exported: &Exported) -> Vec<Radiograph> {
     ["gray8", "rgba8", "gray16", "wide", "one_pixel"]
         .iter()
         .map(|name| Radiograph::open(golden_path(&exported.golden.images[*name].file)).unwrap())
         .collect()
 }
 
-/// Runs share memory, one after the other: no result may hold anything of another batch.
+/// Runs reuse the same memory, so a result could contain values of an earlier batch.
 #[test]
-fn batches_of_other_sizes_change_nothing() {
+fn results_do_not_depend_on_earlier_batches() {
     let exported = Exported::case("base");
     let model = exported.open();
-    let radiographs = of_many_sizes(&exported);
+    let radiographs = radiographs(&exported);
     let single: Vec<_> = radiographs.iter().map(|one| model.encode_image(one).unwrap()).collect();
     let ranges = [1..3, 0..5, 4..5, 2..5, 0..1, 0..5];
     let batches: Vec<_> =
@@ -252,14 +253,14 @@ fn batches_of_other_sizes_change_nothing() {
 }
 
 #[test]
-fn a_batch_gives_what_single_images_give() {
+fn a_batch_gives_the_results_of_single_images() {
     let exported = Exported::case("base");
     let model = exported.open();
-    let radiographs = of_many_sizes(&exported);
+    let radiographs = radiographs(&exported);
     let prompts: Vec<&str> = exported.golden.prompts["160"].prompts.iter().map(|prompt| prompt.text.as_str()).collect();
     let together = model.encode_prompts(&prompts).unwrap();
     let images = model.encode_images(&radiographs).unwrap();
-    // A fresh model, so that nothing comes from the first one's cache.
+    // A new model, whose cache is empty.
     let other = exported.open();
     for (radiograph, batched) in radiographs.iter().zip(&images) {
         let single = other.encode_image(radiograph).unwrap();
@@ -276,7 +277,7 @@ fn a_batch_gives_what_single_images_give() {
 }
 
 #[test]
-fn cached_prompts_are_the_same_values_in_the_order_asked() {
+fn cached_prompts_keep_their_values_and_the_order_asked_for() {
     let model = Exported::case("base").open();
     let first = model.encode_prompts(&["There is edema", "There is a mass", "There is edema"]).unwrap();
     assert_eq!(first[0].embedding(), first[2].embedding());
@@ -290,7 +291,7 @@ fn cached_prompts_are_the_same_values_in_the_order_asked() {
 }
 
 #[test]
-fn threads_share_one_model() {
+fn threads_may_share_one_model() {
     let exported = Exported::case("base");
     let model = exported.open();
     let radiograph = Radiograph::open(golden_path(&exported.golden.images["gray8"].file)).unwrap();

@@ -1,5 +1,5 @@
-//! Damaged and hostile files end in a radiograph or a typed error, without a panic of ours and within 1 GiB of address space:
-//! a small share of what `cargo xtask corpus` runs.
+//! Damaged and hostile files give a radiograph or a typed error, without a panic in our code and within 1 GiB of address space.
+//! `cargo xtask corpus` runs many more.
 
 #![allow(clippy::unwrap_used, clippy::panic, missing_docs)]
 
@@ -13,16 +13,16 @@ use serde::Deserialize;
 
 const SEEDS: u64 = 40;
 
-/// Address space of a reader: 1 GiB, in the unit of `ulimit -v`.
-const KIBIBYTES: u32 = 1 << 20;
+/// Limit of a reader's address space: 1 GiB, in the unit of `ulimit -v`.
+const ADDRESS_SPACE_KIB: u32 = 1 << 20;
 
-/// Panics of our own code, caught or not.
+/// Panics in our own code, caught or not.
 static OUR_PANICS: Mutex<Vec<String>> = Mutex::new(Vec::new());
 
 #[derive(Deserialize)]
 struct Hostile {
     file: String,
-    /// What the error must say; a file without one may be read.
+    /// Part of the error message; a file without one may be read.
     error: Option<String>,
 }
 
@@ -40,10 +40,11 @@ fn files() -> Vec<PathBuf> {
     files
 }
 
-fn note_our_panics() {
+fn record_our_panics() {
     let default = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |panic| {
-        if panic.location().is_some_and(|at| at.file().contains("radzero-core")) {
+        // Cargo compiles packages of the workspace by their paths relative to its root.
+        if panic.location().is_some_and(|at| at.file().starts_with("radzero-")) {
             OUR_PANICS.lock().unwrap().push(panic.to_string());
         }
         default(panic);
@@ -51,8 +52,8 @@ fn note_our_panics() {
 }
 
 #[test]
-fn damaged_files_end_in_a_result_or_a_typed_error() {
-    note_our_panics();
+fn a_damaged_file_gives_a_radiograph_or_a_typed_error() {
+    record_our_panics();
     let files = files();
     assert!(files.len() > 100, "{}", files.len());
     let (mut read, mut refused) = (0, 0);
@@ -79,27 +80,27 @@ fn damaged_files_end_in_a_result_or_a_typed_error() {
     assert!(OUR_PANICS.lock().unwrap().is_empty(), "{:?}", OUR_PANICS.lock().unwrap());
 }
 
-/// Each file by a process of its own: one that asks for too much memory is ended by the allocator.
+/// Each file is read by a process of its own, because a failed allocation ends the process.
 #[cfg(unix)]
 #[test]
-fn small_files_that_ask_for_much_are_read_or_refused_within_1_gib() {
+fn small_files_that_ask_for_much_memory_are_read_or_refused_within_1_gib() {
     let files: Vec<Hostile> = serde_json::from_slice(&std::fs::read(folder("hostile/expected.json")).unwrap()).unwrap();
     assert!(files.len() > 15);
     let mut wrong = Vec::new();
     for Hostile { file, error } in files {
         let mut child = Command::new("sh");
         child
-            .args(["-c", &format!("ulimit -v {KIBIBYTES} && exec \"$0\" \"$@\"")])
+            .args(["-c", &format!("ulimit -v {ADDRESS_SPACE_KIB} && exec \"$0\" \"$@\"")])
             .arg(std::env::current_exe().unwrap());
         child.args(["--ignored", "--exact", "reads_one_file", "--nocapture"]).env("HOSTILE_FILE", &file);
         let output = child.output().unwrap();
-        let said = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
-        let fits = match error {
-            Some(hint) => said.contains("refused: ") && said.contains(&hint),
-            None => said.contains("read: "),
+        let printed = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
+        let as_expected = match error {
+            Some(hint) => printed.contains("refused: ") && printed.contains(&hint),
+            None => printed.contains("read: "),
         };
-        if !output.status.success() || !fits || said.contains("SECRET") {
-            wrong.push(format!("{file}: {}\n{said}", output.status));
+        if !output.status.success() || !as_expected || printed.contains("SECRET") {
+            wrong.push(format!("{file}: {}\n{printed}", output.status));
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
@@ -109,7 +110,7 @@ fn small_files_that_ask_for_much_are_read_or_refused_within_1_gib() {
 #[ignore = "started by the test before it, with its memory limited"]
 fn reads_one_file() {
     let Ok(name) = std::env::var("HOSTILE_FILE") else { return };
-    note_our_panics();
+    record_our_panics();
     for intensity in [IntensityPolicy::Reference, IntensityPolicy::Display, IntensityPolicy::MinMax] {
         let options = ReadOptions { intensity, apply_exif_orientation: true, ..ReadOptions::default() };
         match options.open(folder("hostile").join(&name)) {

@@ -1,4 +1,4 @@
-//! CMYK, subsampled, progressive and turned images equal what Pillow reads (`tests/images`).
+//! CMYK, subsampled, progressive, 16-bit and rotated images are read as by Pillow and OpenCV (`tests/images`).
 
 #![allow(clippy::unwrap_used, missing_docs)]
 
@@ -15,6 +15,7 @@ struct Image {
     width: usize,
     height: usize,
     levels: String,
+    /// The levels after applying the EXIF orientation.
     turned: Option<String>,
 }
 
@@ -23,7 +24,7 @@ fn hex(text: &str) -> Vec<u8> {
 }
 
 #[track_caller]
-fn same(name: &str, found: &Radiograph, expected: &str, tolerance: u8) {
+fn assert_levels(name: &str, found: &Radiograph, expected: &str, tolerance: u8) {
     let found = found.levels().interleaved();
     let expected = hex(expected);
     assert_eq!(found.len(), expected.len(), "{name}");
@@ -40,7 +41,7 @@ fn images_are_read_as_by_pillow() {
         let path = folder.join(&image.file);
         let plain = Radiograph::open(&path).unwrap();
         assert_eq!((plain.width(), plain.height()), (image.width, image.height), "{}", image.file);
-        same(&image.file, &plain, &image.levels, image.tolerance);
+        assert_levels(&image.file, &plain, &image.levels, image.tolerance);
         let Some(expected) = &image.turned else { continue };
         let warned = plain.warnings() == [Warning::OrientationNotApplied];
         assert_eq!(warned, image.levels != *expected, "{}", image.file);
@@ -49,12 +50,12 @@ fn images_are_read_as_by_pillow() {
         assert!(turned.warnings().is_empty());
         assert_eq!(turned.reading().orientation_applied, image.levels != *expected, "{}", image.file);
         assert!(!plain.reading().orientation_applied);
-        same(&image.file, &turned, expected, image.tolerance);
+        assert_levels(&image.file, &turned, expected, image.tolerance);
     }
 }
 
 #[test]
-fn min_max_stretches_what_is_8_bit_too() {
+fn min_max_stretches_8_bit_images_too() {
     let options = ReadOptions { intensity: IntensityPolicy::MinMax, ..ReadOptions::default() };
     let radiograph = options.read_gray(ndarray::array![[10, 20], [15, 30]]).unwrap();
     assert_eq!(radiograph.intensity(), IntensityRule::MinMax);

@@ -1,4 +1,4 @@
-//! The project's own kernels run where they should, and the operators' definitions compute the same.
+//! The project's own kernels run where they should, and compute the same as the operators' definitions in standard operators.
 
 #![allow(clippy::unwrap_used, missing_docs)]
 
@@ -12,8 +12,8 @@ use radzero_kernels::Kernels;
 use radzero_tests::golden_path;
 use radzero_tests::models::Exported;
 
-/// How many of the operators the image graph has.
-fn own(model: &RadZero) -> usize {
+/// How many nodes of the image graph are the project's own operators.
+fn own_operators(model: &RadZero) -> usize {
     let count = |operator: Operator| -> usize {
         let places = model.image_placement().unwrap().operators();
         let name = format!("{DOMAIN}:{}", operator.name());
@@ -23,7 +23,7 @@ fn own(model: &RadZero) -> usize {
 }
 
 #[test]
-fn definitions_compute_what_the_kernels_do() {
+fn definitions_and_kernels_compute_the_same() {
     for name in ["base", "switches_cos", "downscale"] {
         let exported = Exported::case(name);
         let with = exported.open();
@@ -32,9 +32,9 @@ fn definitions_compute_what_the_kernels_do() {
         assert_eq!(without.kernels(), None, "{name}");
         let dimensions = &with.manifest().dimensions;
         let blocks = dimensions.vision_layers + dimensions.align_layers;
-        // Query, key, value, attention, its output, and two layers of the perceptron; the patches once.
-        assert_eq!(own(&with), if with.kernels().is_some() { 7 * blocks + 1 } else { 0 }, "{name}");
-        assert_eq!(own(&without), 0, "{name}");
+        // Per block: query, key, value, attention, its output, and two layers of the MLP; once: the patch projection.
+        assert_eq!(own_operators(&with), if with.kernels().is_some() { 7 * blocks + 1 } else { 0 }, "{name}");
+        assert_eq!(own_operators(&without), 0, "{name}");
         for image in &exported.golden.case(name).images {
             let radiograph = Radiograph::open(golden_path(&exported.golden.images[&image.name].file)).unwrap();
             let (one, two) = (with.encode_image(&radiograph).unwrap(), without.encode_image(&radiograph).unwrap());
@@ -44,14 +44,15 @@ fn definitions_compute_what_the_kernels_do() {
     }
 }
 
-/// A level on the edge falls on one side here and on the other there, as attention's last bits differ; nothing else may.
+/// The last bits of attention differ, so a value on the edge between two 8-bit levels may be rounded either way; nothing else may
+/// differ.
 #[test]
-fn definitions_of_8_bits_compute_what_the_kernels_do() {
+fn definitions_and_kernels_in_8_bits_compute_the_same() {
     for name in ["base", "switches_cos"] {
         let (exact, exported) = (Exported::case(name).open(), Exported::int8(name));
         let Some(with) = exported.open_int8() else { return };
         let without = RadZero::builder(exported.directory()).onnxruntime_kernels().open().unwrap();
-        assert_eq!((own(&without), without.kernels()), (0, None), "{name}");
+        assert_eq!((own_operators(&without), without.kernels()), (0, None), "{name}");
         for image in ["rgb8", "gray8"] {
             let radiograph = Radiograph::open(golden_path(&exported.golden.images[image].file)).unwrap();
             let tokens = |model: &RadZero| model.encode_image(&radiograph).unwrap().tokens().to_owned();
@@ -77,11 +78,11 @@ fn results_do_not_depend_on_the_number_of_threads() {
 }
 
 #[test]
-fn other_graphs_have_no_own_operators() {
+fn portable_and_fp16_graphs_have_none_of_the_operators() {
     let portable = Exported::case_with("base", |options| options.target = Target::Portable).open();
-    assert_eq!((portable.kernels(), own(&portable)), (None, 0));
+    assert_eq!((portable.kernels(), own_operators(&portable)), (None, 0));
     let half = Exported::case_with("base", |options| options.precision = Precision::Fp16);
-    // No device here runs it; the file says what it is made of.
+    // No device here runs this model, so the test looks into the file.
     let graph = std::fs::read(half.directory().join("image_encoder.onnx")).unwrap();
     assert!(!graph.windows(10).any(|window| window == b"LinearGelu"));
 }

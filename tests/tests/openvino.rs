@@ -1,7 +1,7 @@
-//! OpenVINO, for which no GPU is needed: the one provider beside the CPU's that can be tested anywhere. `RADZERO_OPENVINO_LIBRARY`
-//! names the folder with the libraries of the `onnxruntime-openvino` wheel (`onnxruntime/capi`); without it these tests are skipped.
+//! OpenVINO can be tested anywhere, as it needs no GPU. `RADZERO_OPENVINO_LIBRARY` names the folder with the libraries of the
+//! `onnxruntime-openvino` wheel (`onnxruntime/capi`); without it these tests are skipped.
 //!
-//! A test binary of its own, as a process has one ONNX Runtime. The CPU's values come from the same library.
+//! This is a separate test binary because a process has one ONNX Runtime. The CPU's values come from the same library.
 
 #![allow(clippy::unwrap_used, clippy::panic, missing_docs)]
 
@@ -20,25 +20,25 @@ const VARIABLE: &str = "RADZERO_OPENVINO_LIBRARY";
 
 const SKIPPED: &str = "\nSKIPPED: every test of OpenVINO, as RADZERO_OPENVINO_LIBRARY does not name its libraries\n";
 
-/// As of the golden tests: both compute in 32 bits and differ in the order of sums alone.
+/// Largest differences allowed, as in the golden tests: both compute in 32 bits and differ only in the order of sums.
 const VALUE: f32 = 1e-4;
 const MAP: f32 = 1e-5;
 
-/// bfloat16 keeps 8 bits, so every factor of a product is up to 0.2 % off. Measured with OpenVINO 2025.4: tokens 0.5 % (L2), logits
-/// 0.04, maps 0.009; allowed: less than four times that.
+/// bfloat16 has 8 significant bits, so every factor of a product is up to 0.2 % off. Measured with OpenVINO 2025.4: tokens 0.5 %
+/// (L2), logits 0.04, maps 0.009. Less than four times as much is allowed.
 const BF16_TOKENS: f32 = 0.02;
 const BF16_LOGIT: f32 = 0.15;
 const BF16_MAP: f32 = 0.03;
 
-/// The wheel's folder; `None` where the tests are to be skipped.
+/// The wheel's folder; `None` if the tests are to be skipped.
 fn folder() -> Option<PathBuf> {
     let Some(path) = std::env::var_os(VARIABLE) else {
         static ONCE: Once = Once::new();
-        // Not with eprintln: what a test that passes prints is not shown. In one piece, as others write, too.
+        // Not with `eprintln`, whose output is hidden if the test passes; and in one call, because other threads write too.
         ONCE.call_once(|| std::io::stderr().write_all(SKIPPED.as_bytes()).unwrap());
         return None;
     };
-    // The variable may be relative to the workspace, where cargo does not run tests.
+    // The variable may be relative to the workspace, but cargo runs tests in the package's folder.
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(path);
     Some(path.canonicalize().unwrap_or_else(|error| panic!("{VARIABLE}: {}: {error}", path.display())))
 }
@@ -76,7 +76,7 @@ fn largest(found: impl IntoIterator<Item = f32>, expected: impl IntoIterator<Ite
     differences.fold(0.0, |largest: f32, d| if d.is_nan() { f32::INFINITY } else { largest.max(d) })
 }
 
-/// Largest differences of logits and of maps.
+/// The largest differences of logits and of maps.
 fn apart(found: &[Comparison], expected: &[Comparison]) -> (f32, f32) {
     assert_eq!(found.len(), expected.len());
     let maps = found.iter().zip(expected).map(|(found, expected)| {
@@ -88,22 +88,22 @@ fn apart(found: &[Comparison], expected: &[Comparison]) -> (f32, f32) {
     (logits, maps.fold(0.0, f32::max))
 }
 
-/// What the model says of who runs, from the sessions.
+/// Checks the devices and the placement of nodes that the model reports.
 #[track_caller]
-fn runs_on(model: &RadZero, image: Device, text: Device) {
+fn assert_runs_on(model: &RadZero, image: Device, text: Device) {
     assert_eq!((model.device(), model.text_encoder().unwrap().device), (image, text));
     for placement in [model.image_placement().unwrap(), model.text_placement().unwrap()] {
         let nodes = |name| placement.providers().find(|found| found.0 == name).map_or(0, |found| found.1);
         assert!(nodes("OpenVINOExecutionProvider") > 10, "{placement}");
-        // Shapes at most.
+        // The CPU may compute shapes.
         assert!(nodes("CPUExecutionProvider") < nodes("OpenVINOExecutionProvider") / 2, "{placement}");
     }
     assert_eq!(model.kernels(), None, "the project's own are the CPU's");
 }
 
-/// The same, from a result.
+/// Checks that a result records the same.
 #[track_caller]
-fn says_so(image: &EncodedImage, model: &RadZero) {
+fn assert_recorded(image: &EncodedImage, model: &RadZero) {
     let encoder = &image.record().encoder;
     assert_eq!(Some(encoder), model.image_encoder());
     assert_eq!((encoder.device, encoder.provider.as_str()), (model.device(), "OpenVINOExecutionProvider"));
@@ -111,15 +111,15 @@ fn says_so(image: &EncodedImage, model: &RadZero) {
 }
 
 #[test]
-fn values_are_those_of_the_cpu() {
+fn values_equal_those_of_the_cpu() {
     let Some(runtime) = runtime() else { return };
     for case in ["base", "switches_cos", "dot"] {
         let exported = portable(case);
         let (exact, model) = (open(&exported, &runtime, Device::Cpu), open(&exported, &runtime, Device::OpenVino));
-        runs_on(&model, Device::OpenVino, Device::OpenVino);
+        assert_runs_on(&model, Device::OpenVino, Device::OpenVino);
         let expected = infer(&exported, case, &exact);
         for ((image, found), (exact, expected)) in infer(&exported, case, &model).iter().zip(&expected) {
-            says_so(image, &model);
+            assert_recorded(image, &model);
             let tokens = largest(image.tokens().iter().copied(), exact.tokens().iter().copied());
             let (logits, maps) = apart(found, expected);
             assert!(tokens <= VALUE && logits <= VALUE, "{case}: tokens {tokens} apart, logits {logits}");
@@ -130,21 +130,21 @@ fn values_are_those_of_the_cpu() {
 }
 
 #[test]
-fn bfloat16_is_for_the_image_graph_and_stays_close() {
+fn bfloat16_applies_to_the_image_graph_only_and_stays_close() {
     let Some(runtime) = runtime() else { return };
     let exported = portable("base");
     let (exact, model) = (open(&exported, &runtime, Device::Cpu), open(&exported, &runtime, Device::OpenVinoBf16));
-    runs_on(&model, Device::OpenVinoBf16, Device::OpenVino);
+    assert_runs_on(&model, Device::OpenVinoBf16, Device::OpenVino);
     let expected = infer(&exported, "base", &exact);
     for ((image, found), (exact, expected)) in infer(&exported, "base", &model).iter().zip(&expected) {
-        says_so(image, &model);
+        assert_recorded(image, &model);
         let norm = |values: &Array2<f32>| values.iter().map(|value| value * value).sum::<f32>().sqrt();
         let tokens = norm(&(&image.tokens() - &exact.tokens())) / norm(&exact.tokens().to_owned());
         let (logits, maps) = apart(found, expected);
         println!("bf16: tokens {tokens} apart, logits {logits}, maps {maps}");
         assert!(tokens <= BF16_TOKENS, "tokens {tokens} apart");
         assert!(logits <= BF16_LOGIT && maps <= BF16_MAP, "logits {logits} apart, maps {maps}");
-        // Otherwise the option never reached OpenVINO. A processor without bfloat16 computes in 32 bits.
+        // If tokens were equal, the option never reached OpenVINO. A processor without bfloat16 computes in 32 bits.
         assert!(!has_bf16() || tokens > 10.0 * VALUE, "tokens {tokens} apart");
     }
     let prompts = |model: &RadZero| model.encode_prompts(&["There is edema", "There is a mass"]).unwrap();
@@ -164,7 +164,7 @@ fn has_bf16() -> bool {
 }
 
 #[test]
-fn fused_operators_are_refused_with_the_way_out() {
+fn fused_operators_are_refused_with_a_remedy() {
     let Some(runtime) = runtime() else { return };
     let exported = Exported::case("native");
     for device in [Device::OpenVino, Device::OpenVinoBf16] {
@@ -177,7 +177,7 @@ fn fused_operators_are_refused_with_the_way_out() {
     }
 }
 
-/// A damaged graph is the model's fault, whatever device opens it.
+/// A damaged graph is an error of the model on any device.
 #[test]
 fn a_damaged_graph_is_not_blamed_on_the_device() {
     let Some(runtime) = runtime() else { return };
@@ -192,8 +192,8 @@ fn a_damaged_graph_is_not_blamed_on_the_device() {
     }
 }
 
-/// OpenVINO is there and works, but the manifest is wrong: the graph holds fused attention, which ONNX Runtime gives to the CPU
-/// without a word, as OpenVINO 2025.4 does not know it.
+/// OpenVINO works, but the manifest is wrong: the graph contains fused attention, which OpenVINO 2025.4 does not support and ONNX
+/// Runtime silently runs on the CPU.
 #[test]
 fn a_session_that_falls_back_to_the_cpu_is_refused() {
     let Some(runtime) = runtime() else { return };
@@ -214,7 +214,7 @@ fn a_session_that_falls_back_to_the_cpu_is_refused() {
 }
 
 #[test]
-fn a_device_is_tried_and_never_replaced() {
+fn every_device_of_the_library_can_be_tried() {
     let Some(runtime) = runtime() else { return };
     for device in [Device::Cpu, Device::OpenVino, Device::OpenVinoBf16] {
         let report = runtime.try_device(device);
@@ -223,7 +223,7 @@ fn a_device_is_tried_and_never_replaced() {
     }
 }
 
-/// What `open-model` prints, and whether it could open the model.
+/// Runs `open-model`; returns whether it could open the model, and what it printed.
 fn open_in_a_process(model: &Path, library: &Path, device: Device) -> (bool, String) {
     let mut command = Command::new(env!("CARGO_BIN_EXE_open-model"));
     let output = command.arg(model).arg(library).arg(device.to_string()).output().unwrap();
@@ -231,9 +231,9 @@ fn open_in_a_process(model: &Path, library: &Path, device: Device) -> (bool, Str
     (output.status.success(), String::from_utf8(output.stdout).unwrap())
 }
 
-/// Without what the wheel has beside it, the library still says that it was built with OpenVINO.
+/// A library without the other files of the wheel still reports that it was built with OpenVINO.
 #[test]
-fn a_library_without_its_neighbours_is_refused() {
+fn a_library_without_the_files_beside_it_is_refused() {
     let Some(folder) = folder() else { return };
     let exported = portable("native");
     let is_library = |path: &PathBuf| {

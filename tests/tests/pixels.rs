@@ -1,4 +1,4 @@
-//! Pixels equal Pillow's, level for level, for every kind of image file.
+//! The pixels of every kind of image file equal Pillow's, level for level (`tests/golden`).
 
 #![allow(clippy::unwrap_used, missing_docs)]
 
@@ -16,7 +16,7 @@ fn fit(radiograph: &Radiograph, size: usize) -> Array3<u8> {
 }
 
 #[test]
-fn every_kind_of_file_gives_pillows_pixels() {
+fn pixels_of_every_kind_of_file_equal_pillows() {
     let golden = Golden::load();
     let mut compared = 0;
     for (&size, file) in &golden.pixels {
@@ -53,7 +53,7 @@ fn the_intensity_rule_is_recorded() {
 }
 
 #[derive(Deserialize)]
-struct Resize {
+struct ResizeCase {
     seed: u32,
     channels: usize,
     width: usize,
@@ -65,11 +65,11 @@ struct Resize {
 }
 
 #[test]
-fn resize_equals_pillow_over_many_sizes() {
-    let cases: Vec<Resize> = serde_json::from_slice(&std::fs::read(golden_path("resample.json")).unwrap()).unwrap();
+fn resized_images_equal_pillows_over_many_sizes() {
+    let cases: Vec<ResizeCase> = serde_json::from_slice(&std::fs::read(golden_path("resample.json")).unwrap()).unwrap();
     assert!(cases.len() >= 40, "only {} size pairs", cases.len());
     for case in cases {
-        let Resize { seed, channels, width, height, out_width, out_height, .. } = case;
+        let ResizeCase { seed, channels, width, height, out_width, out_height, .. } = case;
         let shown = format!("{width} x {height} x {channels} to {out_width} x {out_height}");
         let mut state = seed;
         let source = Array3::from_shape_fn((height, width, channels), |(y, x, _)| {
@@ -90,7 +90,7 @@ fn resize_equals_pillow_over_many_sizes() {
 }
 
 #[test]
-fn files_that_are_no_image_are_refused_with_what_was_found() {
+fn a_file_that_is_not_a_whole_image_is_refused_with_what_was_found() {
     let png = std::fs::read(golden_path("images/rgb8.png")).unwrap();
     let dicom = std::fs::read(golden_path("images/dicom_monochrome2.dcm")).unwrap();
     let jpeg = std::fs::read(golden_path("images/jpeg.jpg")).unwrap();
@@ -113,16 +113,16 @@ fn files_that_are_no_image_are_refused_with_what_was_found() {
     assert!(error.to_string().contains("nowhere.png"), "{error}");
 }
 
-/// A PNG's header alone decides: nothing of the claimed size is allocated.
+/// The header alone decides, and nothing of the stated size is allocated.
 #[test]
-fn absurd_sizes_are_refused_before_decoding() {
+fn images_of_absurd_size_are_refused_before_decoding() {
     for (width, height) in [(1_000_000, 1_000_000), (16_385, 1), (16_384, 16_384)] {
         let error = Radiograph::from_bytes(&png_header(width, height)).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::ImageTooLarge);
         assert!(error.to_string().contains("too large"), "{error}");
         assert!(error.to_string().contains(&format!("{width} x {height}")), "{error}");
     }
-    // One row alone is beyond what the decoder may allocate.
+    // A single row exceeds what the decoder may allocate.
     let error = Radiograph::from_bytes(&png_header(u32::MAX >> 1, 1)).unwrap_err();
     assert!(error.to_string().contains("too large"), "{error}");
     for (width, height) in [(0, 7), (7, 0)] {

@@ -1,4 +1,4 @@
-//! Lower precision: how far results move, what is recorded, and what is refused.
+//! Lower precision: how much results change, what is recorded, and what is refused.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
 
@@ -19,8 +19,8 @@ fn radiographs() -> Vec<Radiograph> {
         .into()
 }
 
-/// Relative error (L2) of all tokens.
-fn relative(found: ArrayView2<'_, f32>, exact: ArrayView2<'_, f32>) -> f32 {
+/// Relative error (L2) over all tokens.
+fn relative_error(found: ArrayView2<'_, f32>, exact: ArrayView2<'_, f32>) -> f32 {
     let norm = |values: &Array2<f32>| values.iter().map(|value| value * value).sum::<f32>().sqrt();
     norm(&(&found - &exact)) / norm(&exact.to_owned())
 }
@@ -31,7 +31,7 @@ fn eight_bits_stay_close_and_are_not_the_same() {
     let (exact, Some(model)) = (exact.open(), exported.open_int8()) else { return };
     for radiograph in radiographs() {
         let (found, exact) = (model.encode_image(&radiograph).unwrap(), exact.encode_image(&radiograph).unwrap());
-        let error = relative(found.tokens(), exact.tokens());
+        let error = relative_error(found.tokens(), exact.tokens());
         assert!(error > 1e-5 && error < 0.1, "{error}");
         assert_eq!(found.record().model.precision, Precision::Int8);
         assert_eq!(Some(&found.record().encoder), model.image_encoder());
@@ -46,8 +46,8 @@ fn eight_bit_results_do_not_depend_on_the_batch() {
     let Some(model) = exported.open_int8() else { return };
     let radiographs = radiographs();
     let together = model.encode_images(&radiographs).unwrap();
-    for (radiograph, among) in radiographs.iter().zip(&together) {
-        assert_eq!(model.encode_image(radiograph).unwrap().tokens(), among.tokens());
+    for (radiograph, among_others) in radiographs.iter().zip(&together) {
+        assert_eq!(model.encode_image(radiograph).unwrap().tokens(), among_others.tokens());
     }
 }
 
@@ -66,23 +66,23 @@ fn eight_bit_layers_are_recorded_with_their_errors() {
         assert_eq!(layer.precision, expected, "{name}: {layer:?}");
     }
     assert!(record.layers.values().any(|layer| layer.precision == Precision::Int8));
-    // The graph holds what the record says.
+    // The graph agrees with the record.
     let Some(model) = exported.open_int8() else { return };
     let (_, operators) = model.image_placement().unwrap().operators().next().expect("a provider");
     let int8 = |name: &str| record.layers[name].precision == Precision::Int8;
     let expected: usize =
         record.layers.keys().filter(|name| int8(name)).map(|name| if name.ends_with("norm1") { 3 } else { 1 }).sum();
-    // On a processor without kernels for them it holds the definitions.
+    // On a processor without kernels for 8 bits, the session runs the operators' definitions.
     let found = if model.kernels() == Some("avx512") { "radzero:LinearInt8" } else { "MatMulInteger" };
     let found: usize = operators.iter().filter(|(name, _)| name.starts_with(found)).map(|(_, count)| count).sum();
     assert_eq!(found, expected, "{operators:?}");
 }
 
-/// Runs an image graph as it is, as no device of this machine may.
+/// Runs an image graph directly, as the library refuses to run fp16 on the CPU.
 fn tokens(model: &Exported, pixels: ArrayView3<'_, u8>) -> Array3<f32> {
     let path = std::env::var_os("ORT_DYLIB_PATH").expect("a library");
     let runtime = Runtime::load(path).unwrap();
-    // Loaded, so that the environment is there; a second one is not allowed.
+    // With the environment of the loaded runtime, because a process can have only one.
     let mut session = Session::builder(runtime.environment())
         .unwrap()
         .commit_from_file(model.directory().join("image_encoder.onnx"))
@@ -92,10 +92,10 @@ fn tokens(model: &Exported, pixels: ArrayView3<'_, u8>) -> Array3<f32> {
     outputs[0].try_extract_array::<f32>().unwrap().into_dimensionality().unwrap().to_owned()
 }
 
-/// With and without biases of queries, keys and values, a norm behind the align transformer, and a cosine; black and white are as far
-/// from the middle of the levels as can be.
+/// The cases are with and without biases of queries, keys and values, a norm after the align transformer, and cosine similarity.
+/// Black and white images give the most extreme inputs.
 #[test]
-fn sixteen_bits_stay_close_in_both_kinds_of_graph() {
+fn sixteen_bits_stay_close_for_both_targets() {
     for name in ["base", "switches_cos", "switches_dot", "downscale"] {
         let exact = Exported::case(name);
         let size = exact.open().manifest().dimensions.image_size;
@@ -108,7 +108,7 @@ fn sixteen_bits_stay_close_in_both_kinds_of_graph() {
             });
             for (index, pixels) in images.iter().enumerate() {
                 let (found, exact) = (tokens(&half, pixels.view()), tokens(&exact, pixels.view()));
-                let error = relative(found.index_axis(Axis(0), 0), exact.index_axis(Axis(0), 0));
+                let error = relative_error(found.index_axis(Axis(0), 0), exact.index_axis(Axis(0), 0));
                 assert!(error > 1e-6 && error < 5e-3, "{name}, {target}, {index}: {error}");
             }
         }
@@ -116,7 +116,7 @@ fn sixteen_bits_stay_close_in_both_kinds_of_graph() {
 }
 
 #[test]
-fn what_a_device_runs_badly_is_refused_with_the_way_out() {
+fn a_model_that_the_device_runs_badly_is_refused_with_a_remedy() {
     let half = Exported::case_with("native", |options| options.precision = Precision::Fp16);
     let error = RadZero::open(half.directory()).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Provider);
@@ -130,7 +130,7 @@ fn what_a_device_runs_badly_is_refused_with_the_way_out() {
     }
 }
 
-/// ONNX Runtime would keep to no limit then. Seen before any library of CUDA is looked for.
+/// ONNX Runtime would ignore such a limit. It is checked before any CUDA library is loaded.
 #[test]
 fn a_memory_limit_below_the_weights_is_refused() {
     let exported = Exported::case("base");
@@ -141,21 +141,21 @@ fn a_memory_limit_below_the_weights_is_refused() {
         assert_eq!(error.kind(), ErrorKind::Argument, "{error}");
         assert!(error.to_string().contains("image_encoder.onnx") && error.to_string().contains(" MiB"), "{error}");
     }
-    // With enough, it fails only where there is no such device.
+    // With a sufficient limit it fails only without the device.
     if let Err(error) = open(1 << 33) {
         assert_eq!(error.kind(), ErrorKind::Provider, "{error}");
     }
 }
 
-/// Every pass over the tokens counts on a GPU: what the provider fuses must be there to be fused, and nothing be planned by the batch.
+/// On a GPU every pass over the tokens takes time, so fp16 graphs for CUDA use the fused operators of its provider.
 #[test]
-fn sixteen_bits_for_cuda_are_in_fused_operators() {
+fn fp16_graphs_for_cuda_have_fused_operators() {
     let operators = |precision: Precision, target: Target| {
         let exported = Exported::case_with("base", |options| (options.precision, options.target) = (precision, target));
         let graph = fs::read(exported.directory().join("image_encoder.onnx")).unwrap();
         let dimensions = ModelDirectory::open(exported.directory()).unwrap().manifest().dimensions.clone();
         let blocks = dimensions.vision_layers + dimensions.align_layers;
-        // An operator's name is the node's field 4, with its length before it.
+        // The operator's name is field 4 of a node (op_type), preceded by its length.
         let count = move |name: &str| {
             let field: Vec<u8> = [&[0x22, name.len() as u8], name.as_bytes()].concat();
             graph.windows(field.len()).filter(|window| *window == field).count()
@@ -165,11 +165,12 @@ fn sixteen_bits_for_cuda_are_in_fused_operators() {
     let (fused, blocks) = operators(Precision::Fp16, Target::OnnxRuntime);
     assert_eq!(fused("MultiHeadAttention"), blocks);
     assert_eq!(fused("BiasGelu"), blocks);
-    // Two a block; the first of each stack has nothing to add yet, the vision encoder's last norm has, the shared one sums in 32 bits.
+    // Two per block, except that the first of each stack has no residual to add; plus the vision encoder's last norm, which has
+    // one. The shared LayerNorm sums in 32 bits.
     assert_eq!(fused("SkipLayerNormalization"), 2 * blocks - 1);
     assert_eq!(fused("LayerNormalization"), 3);
     assert_eq!(fused("MatMul"), 6 * blocks);
-    // The patches.
+    // The patch projection.
     assert_eq!((fused("Gemm"), fused("Conv")), (1, 0));
     let (single, _) = operators(Precision::Fp32, Target::OnnxRuntime);
     assert_eq!((single("Conv"), single("BiasGelu")), (0, 0));
@@ -177,9 +178,9 @@ fn sixteen_bits_for_cuda_are_in_fused_operators() {
     assert_eq!((portable("Conv"), portable("MultiHeadAttention"), portable("SkipLayerNormalization")), (1, 0, 0));
 }
 
-/// Compiled engines are kept by this hash alone, beside device and library: it must tell all that goes into one.
+/// Compiled engines are cached under this hash, the device and the library, so it must cover all that an engine is made of.
 #[test]
-fn exports_of_one_checkpoint_have_hashes_of_their_own() {
+fn different_exports_of_one_checkpoint_have_different_hashes() {
     let hash = |exported: &Exported| ModelDirectory::open(exported.directory()).unwrap().hash().to_string();
     let exported = |precision: Precision, target: Target| {
         hash(&Exported::case_with("native", |options| (options.precision, options.target) = (precision, target)))
@@ -199,7 +200,7 @@ fn exports_of_one_checkpoint_have_hashes_of_their_own() {
 }
 
 #[test]
-fn options_that_do_not_go_together_are_refused_before_anything_is_read() {
+fn conflicting_options_are_refused_before_anything_is_read() {
     let folder = tempfile::tempdir().unwrap();
     let options = || ExportOptions::new(folder.path().join("no checkpoint"), folder.path().join("model"));
     let refused = |change: &dyn Fn(&mut ExportOptions), hint: &str| {
@@ -221,13 +222,13 @@ fn options_that_do_not_go_together_are_refused_before_anything_is_read() {
 }
 
 #[test]
-fn calibration_images_must_be_there_and_readable() {
+fn calibration_images_must_exist_and_be_readable() {
     let folder = tempfile::tempdir().unwrap();
     let images = folder.path().join("images");
     fs::create_dir(&images).unwrap();
     let checkpoint = folder.path().join("checkpoint");
     let golden = radzero_tests::golden::Golden::load();
-    radzero_tests::models::materialise(golden.case("base"), &checkpoint);
+    radzero_tests::models::write_checkpoint(golden.case("base"), &checkpoint);
     let mut options = ExportOptions::new(checkpoint, folder.path().join("model"));
     options.precision = Precision::Int8;
     options.calibration = Some(images.clone());

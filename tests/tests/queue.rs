@@ -1,4 +1,5 @@
-//! The encoder queue with a model: the bits of single calls, order, errors among good images, whole requests, many callers.
+//! The encoder queue with a real model: results equal those of single calls bit for bit, in order, with errors among good images,
+//! whole requests and many callers.
 
 #![allow(clippy::unwrap_used, clippy::panic, missing_docs)]
 
@@ -26,14 +27,14 @@ fn request(name: &str) -> Request {
     Request::path(golden_path(format!("images/{name}")))
 }
 
-fn one_by_one(model: &RadZero) -> Vec<Option<EncodedImage>> {
+fn encode_one_by_one(model: &RadZero) -> Vec<Option<EncodedImage>> {
     IMAGES.iter().map(|name| read(name).ok().map(|radiograph| model.encode_image(&radiograph).unwrap())).collect()
 }
 
 #[test]
-fn all_images_come_in_order_with_the_bits_of_single_calls() {
+fn a_loop_gives_the_bits_of_single_calls_in_order() {
     let queue = EncoderQueue::new(Arc::new(Exported::case("native").open())).unwrap();
-    let expected = one_by_one(queue.encoder());
+    let expected = encode_one_by_one(queue.encoder());
     let requests = (0..5 * IMAGES.len()).map(|index| (index, request(IMAGES[index % IMAGES.len()])));
     let found: Vec<_> = queue.encode_all(requests, &Cancellation::new()).unwrap().collect();
     assert_eq!(found.len(), 5 * IMAGES.len());
@@ -53,7 +54,7 @@ fn all_images_come_in_order_with_the_bits_of_single_calls() {
 }
 
 #[test]
-fn few_images_are_held_however_many_there_are() {
+fn a_loop_holds_few_images_at_a_time() {
     let queue = EncoderQueue::new(Arc::new(Exported::case("native").open())).unwrap();
     let held = Arc::new(AtomicUsize::new(0));
     let requests = (0..200).map(|index| {
@@ -70,7 +71,7 @@ fn few_images_are_held_however_many_there_are() {
 }
 
 #[test]
-fn all_of_a_request_in_one() {
+fn a_request_gives_the_results_of_infer_or_its_error() {
     let exported = Exported::case("native");
     let queue = EncoderQueue::new(Arc::new(exported.open())).unwrap();
     let model = queue.encoder();
@@ -93,7 +94,7 @@ fn all_of_a_request_in_one() {
             assert_eq!(found.map(), expected.map());
         }
     }
-    // What is wrong with a request is its answer.
+    // A faulty request is answered with its error.
     for (request, kind) in [
         (request("gray8.png").prompts(["There is edema", " "]), ErrorKind::EmptyPrompt),
         (request("no such file").prompts(SENTENCES), ErrorKind::Io),
@@ -107,7 +108,7 @@ fn all_of_a_request_in_one() {
 }
 
 #[test]
-fn a_cancelled_loop_ends_and_so_does_one_that_is_dropped() {
+fn a_cancelled_or_dropped_loop_ends() {
     let queue = EncoderQueue::new(Arc::new(Exported::case("native").open())).unwrap();
     let cancellation = Cancellation::new();
     let endless = || std::iter::repeat_with(|| ((), request("gray8.png")));
@@ -127,13 +128,13 @@ fn a_cancelled_loop_ends_and_so_does_one_that_is_dropped() {
     let model = queue.encoder();
     let error = model.encode_images_until(std::slice::from_ref(&radiograph), &cancellation).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Cancelled);
-    // The model is as good as before.
+    // The model works as before.
     model.encode_image(&radiograph).unwrap();
 }
 
-/// One cancellation or deadline reaches every stage of a direct call, from another thread.
+/// A cancellation from another thread, or a deadline, reaches every stage of a direct call.
 #[test]
-fn sentences_and_images_end_while_they_are_encoded() {
+fn direct_calls_can_be_cancelled() {
     let exported = Exported::case("native");
     let model = exported.open();
     let sentences: Vec<String> =
@@ -173,9 +174,9 @@ fn sentences_and_images_end_while_they_are_encoded() {
     model.infer(radiograph, &SENTENCES).unwrap();
 }
 
-/// Work that was begun is not lost to a bound on those that wait.
+/// The queue's runs do not count against the limit of waiting calls, so no work of the loop is lost.
 #[test]
-fn a_loop_is_never_refused() {
+fn a_loop_is_never_refused_as_busy() {
     let exported = Exported::case("native");
     let model = Arc::new(RadZero::builder(exported.directory()).max_waiting(0).open().unwrap());
     let queue = EncoderQueue::new(model.clone()).unwrap();
@@ -190,7 +191,7 @@ fn a_loop_is_never_refused() {
                 }
             });
         }
-        // Until the two have met.
+        // Goes on until a direct call has found the encoder busy.
         let start = Instant::now();
         let wanted =
             |index: &usize| *index < 100 || refused.load(SeqCst) == 0 && start.elapsed() < Duration::from_secs(60);
@@ -205,10 +206,10 @@ fn a_loop_is_never_refused() {
 }
 
 #[test]
-fn eight_callers_at_once_get_the_bits_of_one() {
+fn eight_callers_at_once_get_the_same_bits_as_one() {
     let exported = Exported::case("base");
     let model = exported.open();
-    let expected = one_by_one(&model);
+    let expected = encode_one_by_one(&model);
     let sentences: Vec<String> =
         (0..24).map(|index| format!("There is edema {}", "of the lung ".repeat(index % 5))).collect();
     let alone: Vec<_> = sentences
@@ -234,9 +235,9 @@ fn eight_callers_at_once_get_the_bits_of_one() {
     });
 }
 
-/// A host whose tasks wait for images on every thread of rayon's: none is needed to make them.
+/// The queue needs none of rayon's threads, so a host may wait for tickets on all of them.
 #[test]
-fn tickets_are_waited_for_on_all_threads_of_rayon() {
+fn tickets_can_be_waited_for_on_all_threads_of_rayon() {
     let queue = EncoderQueue::new(Arc::new(Exported::case("native").open())).unwrap();
     let levels = ndarray::Array2::from_shape_fn((2000, 1800), |(y, x)| (x * y / 99) as u8);
     let radiograph = Radiograph::from_gray(levels).unwrap();
@@ -249,9 +250,9 @@ fn tickets_are_waited_for_on_all_threads_of_rayon() {
     }
 }
 
-/// Thousands of threads that encode, resample, draw maps and masks at once: none piles up another's work on its stack.
+/// Thousands of threads encode, resample, and compute maps and masks at once. No thread takes other threads' work onto its stack.
 #[test]
-fn thousands_of_threads_at_once() {
+fn thousands_of_threads_can_call_at_once() {
     const THREADS: usize = 3000;
     let exported = Exported::case("native");
     let model = exported.open();

@@ -1,4 +1,4 @@
-//! The ONNX Runtime library: found, refused with what is wrong, and kept from phoning home. One process a case.
+//! The ONNX Runtime library is found, or refused with a reason, and sends no telemetry. Each case runs in a process of its own.
 
 #![allow(clippy::unwrap_used, clippy::panic, missing_docs)]
 
@@ -14,7 +14,7 @@ fn library() -> PathBuf {
     let path = PathBuf::from(
         std::env::var_os(VARIABLE).unwrap_or_else(|| panic!("{VARIABLE} is not set: run `cargo xtask setup`")),
     );
-    // The variable may be relative to the workspace, where cargo does not run tests.
+    // The variable may be relative to the workspace, but cargo runs tests in the package's folder.
     let path = if path.is_relative() { Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(path) } else { path };
     if !path.is_dir() {
         return path.canonicalize().unwrap();
@@ -39,7 +39,7 @@ fn text(output: &Output) -> String {
     String::from_utf8(output.stdout.clone()).unwrap()
 }
 
-/// Runs with `path` as the library and returns the error.
+/// Opens the model with `path` as the library, which must fail; returns the error.
 fn refused(model: &Path, path: &Path) -> String {
     let by_variable = text(&open(model).env(VARIABLE, path).output().unwrap());
     let by_argument = text(&open(model).arg(path).output().unwrap());
@@ -66,7 +66,7 @@ fn a_file_or_its_directory_is_found() {
 }
 
 #[test]
-fn what_is_no_library_is_named() {
+fn the_error_for_a_file_that_is_not_a_library_names_it() {
     let exported = Exported::case("native");
     let model = exported.directory();
     let at = |name: &str| exported.scratch().join(name);
@@ -85,7 +85,7 @@ fn what_is_no_library_is_named() {
     assert!(refused(&model, &at("missing.so")).contains("1.24 or newer is needed"));
 }
 
-/// The loader would map it and the process would die at the first touch of a missing page.
+/// The loader would map the file, and the process would be killed on access to a missing page.
 #[test]
 fn a_truncated_library_is_refused() {
     let exported = Exported::case("native");
@@ -113,7 +113,7 @@ fn a_library_for_another_processor_is_refused() {
     assert!(error.contains("another processor") && error.contains(std::env::consts::ARCH), "{error}");
 }
 
-/// Compiles a library that says it is ONNX Runtime `version`, or that has nothing to do with it.
+/// Compiles a library that claims to be ONNX Runtime `version`, or one that does not.
 #[cfg(target_os = "linux")]
 fn compile(folder: &Path, version: Option<&str>) -> PathBuf {
     let source = version.map_or_else(String::new, |version| {
@@ -160,9 +160,9 @@ fn another_library_is_refused() {
 }
 
 #[test]
-fn without_any_library_the_places_are_named() {
+fn without_any_library_the_error_names_the_places_searched() {
     let exported = Exported::case("native");
-    // A copy of the program elsewhere, so that nothing lies beside it.
+    // A copy of the program in another folder, so that there is no library beside it.
     let program = exported.scratch().join("open-model");
     std::fs::copy(env!("CARGO_BIN_EXE_open-model"), &program).unwrap();
     let output = Command::new(&program).arg(exported.directory()).env_remove(VARIABLE).output().unwrap();
@@ -172,8 +172,8 @@ fn without_any_library_the_places_are_named() {
     assert!(error.contains(&*exported.scratch().to_string_lossy()), "{error}");
 }
 
-/// ONNX Runtime's uploader writes under the home folder as soon as an environment exists. Whatever the caller sets, with
-/// radzero it never starts.
+/// ONNX Runtime's telemetry uploader writes to the home folder as soon as an environment exists. radzero never lets it start,
+/// whatever the caller sets.
 #[test]
 fn nothing_is_written_under_the_home_folder() {
     let exported = Exported::case("native");
@@ -182,7 +182,7 @@ fn nothing_is_written_under_the_home_folder() {
         std::fs::create_dir(&home).unwrap();
         let mut command = open(&exported.directory());
         command.env(VARIABLE, library()).env("HOME", &home).env("USERPROFILE", &home);
-        // `CI` switches the uploader off too, and would hide a failure.
+        // `CI` turns the uploader off too, and would hide a failure.
         for variable in ["CI", "ORT_DISABLE_TELEMETRY", "XDG_CACHE_HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME"] {
             command.env_remove(variable);
         }

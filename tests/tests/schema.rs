@@ -1,4 +1,4 @@
-//! The committed JSON Schema of a result: made from the types, fulfilled by real results, and no other.
+//! The committed JSON Schema of a result is up to date, accepts real results, and rejects wrong ones.
 
 #![allow(clippy::unwrap_used, clippy::panic, missing_docs)]
 
@@ -22,13 +22,13 @@ fn result(model: &RadZero, file: &str, options: ReadOptions) -> Value {
 }
 
 #[test]
-fn the_committed_schema_is_that_of_the_types() {
+fn the_committed_schema_is_up_to_date() {
     let remedy = "cargo run -p radzero-tests --bin result-schema > docs/result.schema.json";
     assert!(committed() == result_schema(), "out of date: {remedy}");
 }
 
 #[test]
-fn real_results_fulfil_it_and_false_ones_do_not() {
+fn real_results_are_valid_and_wrong_ones_are_not() {
     let (mut schemas, mut compiler) = (boon::Schemas::new(), boon::Compiler::new());
     compiler.add_resource("result.json", committed()).unwrap();
     let schema = compiler.compile("result.json", &mut schemas).unwrap();

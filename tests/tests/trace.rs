@@ -1,4 +1,4 @@
-//! What a subscriber of `tracing` sees: the stages, and neither a prompt nor a path nor an identifier.
+//! A `tracing` subscriber sees the stages, but no prompt, path or identifier.
 
 #![allow(clippy::unwrap_used, clippy::panic, missing_docs)]
 
@@ -13,9 +13,9 @@ use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Metadata, Subscriber};
 
-/// Writes down everything that it is told.
+/// A subscriber that records all spans and events as lines of text.
 #[derive(Clone, Default)]
-struct Notes(Arc<Mutex<Vec<String>>>);
+struct Recorder(Arc<Mutex<Vec<String>>>);
 
 struct Fields<'a>(&'a mut String);
 
@@ -25,21 +25,21 @@ impl Visit for Fields<'_> {
     }
 }
 
-impl Notes {
-    fn note(&self, metadata: &Metadata<'_>, record: impl FnOnce(&mut Fields<'_>)) {
+impl Recorder {
+    fn add(&self, metadata: &Metadata<'_>, record: impl FnOnce(&mut Fields<'_>)) {
         let mut line = metadata.name().to_owned();
         record(&mut Fields(&mut line));
         self.0.lock().unwrap().push(line);
     }
 }
 
-impl Subscriber for Notes {
+impl Subscriber for Recorder {
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
         metadata.target().starts_with("radzero")
     }
 
     fn new_span(&self, span: &Attributes<'_>) -> Id {
-        self.note(span.metadata(), |fields| span.record(fields));
+        self.add(span.metadata(), |fields| span.record(fields));
         Id::from_u64(1)
     }
 
@@ -50,7 +50,7 @@ impl Subscriber for Notes {
     }
 
     fn event(&self, event: &Event<'_>) {
-        self.note(event.metadata(), |fields| event.record(fields));
+        self.add(event.metadata(), |fields| event.record(fields));
     }
 
     fn record_follows_from(&self, _: &Id, _: &Id) {}
@@ -59,9 +59,9 @@ impl Subscriber for Notes {
 }
 
 #[test]
-fn stages_are_told_without_prompts_paths_or_identifiers() {
-    let notes = Notes::default();
-    tracing::subscriber::with_default(notes.clone(), || {
+fn stages_are_traced_without_prompts_paths_or_identifiers() {
+    let recorder = Recorder::default();
+    tracing::subscriber::with_default(recorder.clone(), || {
         let model = Exported::case("native").open();
         let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("dicom/files/plain.dcm");
         let options = ReadOptions { source_reference: true, ..ReadOptions::default() };
@@ -70,7 +70,7 @@ fn stages_are_told_without_prompts_paths_or_identifiers() {
         model.infer(&radiograph, &["Mrs Doe has edema"]).unwrap();
         assert_eq!(Radiograph::from_bytes(b"Mrs Doe").unwrap_err().kind(), ErrorKind::NotAnImage);
     });
-    let lines = notes.0.lock().unwrap().clone();
+    let lines = recorder.0.lock().unwrap().clone();
     let all = lines.join("\n");
     for stage in [
         "radzero.open device=cpu",

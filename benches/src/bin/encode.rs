@@ -1,21 +1,20 @@
-//! One model in turns with its peers: a line of numbers on standard output for each line on standard input, which names a stage.
+//! Times stages of a model for the scripts in `peers` and `gpu`, so that they can run it in turns with its peers.
 //!
-//! `encode MODEL_DIR [DEVICE [THREADS [onnxruntime]]]`; the last word takes ONNX Runtime's kernels. The first line printed says
-//! what runs: the kernels, then the version of ONNX Runtime.
+//! `encode MODEL_DIR [DEVICE [THREADS [onnxruntime]]]`; `onnxruntime` selects ONNX Runtime's kernels. The first line of output
+//! says what runs: the kernels, then the version of ONNX Runtime. After that, each line of standard input names a stage, and is
+//! answered with a line of numbers, in milliseconds:
+//! - `image`: the encoder on an image of the model's input size, so that resampling does not count
+//! - `images N`: the encoder on a batch of N such images, different from each other and from those of the previous line
+//! - `read PATH`: from a file to the model's pixels
+//! - `prompt`, `prompts`, `cached`: one new sentence, 14 new ones, a cached one
+//! - `compare`, `maps`, `points`, `masks`: for a radiograph of 2000 x 2500 and 14 prompts; `maps-points` and `maps-masks` go
+//!   through the maps
+//! - `new PATH`, `known PATH`, `maps PATH`: from a file to the points of 14 prompts (new, cached, new and with their maps), and
+//!   the same without the image encoder
+//! - `callers N`: per image, when N callers share eight images; answers must equal those of the first such line bit for bit
 //!
-//! Milliseconds of:
-//! - `image`: the encoder, on a picture of the model's own size, so that resampling does not count
-//! - `images N`: the encoder on N such pictures at once, which differ, and differ from those of the line before
-//! - `read PATH`: a file to the model's pixels
-//! - `prompt`, `prompts`, `cached`: one new sentence, 14 new ones, a known one
-//! - of a radiograph of 2000 x 2500 and 14 prompts `compare`, `maps`, `points`, `masks`; `maps-points` and `maps-masks` through
-//!   the maps
-//! - `new PATH`, `known PATH`, `maps PATH`: a file to the points of 14 prompts (new, known, new and with their maps), and all of
-//!   it but the image encoder
-//! - `callers N`: an image, when N callers share out eight; the answers must equal those of the first such line bit for bit
-//!
-//! `tokens FOLDER` reads levels \[3, S, S\] from `pixels` there and writes `tokens`; `answer FOLDER PATH` reads the lines of
-//! `prompts` there and writes `tokens`, `probabilities` and `maps`: 32-bit floats.
+//! `tokens FOLDER` reads levels \[3, S, S\] from the file `pixels` there and writes `tokens`; `answer FOLDER PATH` reads the lines
+//! of `prompts` there and writes `tokens`, `probabilities` and `maps`, all as 32-bit floats.
 
 use std::error::Error;
 use std::fs;
@@ -30,12 +29,12 @@ use ndarray::Array3;
 use radzero_benches::{PROMPTS, numbered_radiograph, radiograph, sentences};
 use radzero_core::{Comparison, Device, EncodedImage, RadZero, Radiograph};
 
-type Outcome<T> = Result<T, Box<dyn Error + Send + Sync>>;
+type BoxResult<T> = Result<T, Box<dyn Error + Send + Sync>>;
 
-/// Images that callers share out.
+/// Images that the callers share.
 const IMAGES: usize = 8;
 
-fn main() -> Outcome<()> {
+fn main() -> BoxResult<()> {
     let mut bench = Bench::open(std::env::args().skip(1))?;
     println!("{} | {}", bench.model.kernels().unwrap_or("-"), bench.model.runtime().version());
     for line in std::io::stdin().lock().lines() {
@@ -51,15 +50,15 @@ struct Bench {
     small: Radiograph,
     image: EncodedImage,
     found: Vec<Comparison>,
-    /// Rounds of new sentences so far; those of round 0 are known.
+    /// Rounds of new sentences so far; those of round 0 are cached.
     turn: usize,
-    /// Radiographs for the callers, and the answers about them.
+    /// Radiographs for the callers, and their answers.
     shared: Vec<Radiograph>,
     answers: Option<Vec<Vec<u32>>>,
 }
 
 impl Bench {
-    fn open(mut arguments: impl Iterator<Item = String>) -> Outcome<Self> {
+    fn open(mut arguments: impl Iterator<Item = String>) -> BoxResult<Self> {
         let directory = arguments.next().ok_or("a model directory expected")?;
         let device: Device = arguments.next().as_deref().unwrap_or("cpu").parse()?;
         let mut builder = RadZero::builder(directory).device(device);
@@ -80,7 +79,7 @@ impl Bench {
         Ok(Self { model, small, image, found, turn: 0, shared, answers: None })
     }
 
-    fn stage(&mut self, line: &str) -> Outcome<Vec<f64>> {
+    fn stage(&mut self, line: &str) -> BoxResult<Vec<f64>> {
         let words: Vec<&str> = line.split_whitespace().collect();
         let (name, path) = (words.first().copied().unwrap_or_default(), words.get(1).copied());
         let Self { model, found, .. } = self;
@@ -109,8 +108,8 @@ impl Bench {
         Ok(vec![milliseconds(started)])
     }
 
-    /// Milliseconds of one run; what is made for it does not count.
-    fn images(&mut self, count: usize) -> Outcome<f64> {
+    /// Milliseconds for a batch, without making its images.
+    fn images(&mut self, count: usize) -> BoxResult<f64> {
         let size = self.model.manifest().dimensions.image_size;
         let turn = next(&mut self.turn) * count;
         let images =
@@ -120,8 +119,8 @@ impl Bench {
         Ok(milliseconds(started))
     }
 
-    /// A file to points: milliseconds of the whole, and of all but the image encoder.
-    fn whole(&mut self, name: &str, path: &str) -> Outcome<Vec<f64>> {
+    /// Milliseconds from a file to points, and the same without the image encoder.
+    fn whole(&mut self, name: &str, path: &str) -> BoxResult<Vec<f64>> {
         let turn = if name == "known" { 0 } else { next(&mut self.turn) };
         let model = &self.model;
         let started = Instant::now();
@@ -135,14 +134,14 @@ impl Bench {
             _ => each(&found, Comparison::peak),
         }
         let whole = milliseconds(started);
-        // Encoding begins with resampling, which is no part of the encoder.
+        // Encoding begins with resampling, which is not part of the encoder.
         let resampling = Instant::now();
         black_box(model.pixels(&radiograph)?);
         Ok(vec![whole, whole - encoding + milliseconds(resampling)])
     }
 
-    /// Milliseconds an image.
-    fn callers(&mut self, count: usize) -> Outcome<f64> {
+    /// Milliseconds per image.
+    fn callers(&mut self, count: usize) -> BoxResult<f64> {
         let (model, images, taken) = (&self.model, &self.shared, AtomicUsize::new(0));
         let work = || {
             let mut answers = Vec::new();
@@ -153,7 +152,7 @@ impl Bench {
             }
         };
         let started = Instant::now();
-        let results: Vec<Outcome<Vec<_>>> = thread::scope(|scope| {
+        let results: Vec<BoxResult<Vec<_>>> = thread::scope(|scope| {
             let callers: Vec<_> = (0..count).map(|_| scope.spawn(work)).collect();
             callers
                 .into_iter()
@@ -161,7 +160,7 @@ impl Bench {
                 .collect()
         });
         let time = milliseconds(started) / IMAGES as f64;
-        let mut answers = results.into_iter().collect::<Outcome<Vec<_>>>()?.concat();
+        let mut answers = results.into_iter().collect::<BoxResult<Vec<_>>>()?.concat();
         answers.sort_by_key(|(index, _)| *index);
         let answers: Vec<_> = answers.into_iter().map(|(_, answer)| answer).collect();
         if *self.answers.get_or_insert_with(|| answers.clone()) != answers {
@@ -170,14 +169,14 @@ impl Bench {
         Ok(time)
     }
 
-    fn tokens(&self, folder: &Path) -> Outcome<()> {
+    fn tokens(&self, folder: &Path) -> BoxResult<()> {
         let size = self.model.manifest().dimensions.image_size;
         let pixels = Array3::from_shape_vec((3, size, size), fs::read(folder.join("pixels"))?)?;
         let encoded = self.model.encode_image(&Radiograph::from_rgb(pixels)?)?;
         write(&folder.join("tokens"), encoded.tokens())
     }
 
-    fn answer(&self, folder: &Path, image: &str) -> Outcome<()> {
+    fn answer(&self, folder: &Path, image: &str) -> BoxResult<()> {
         let prompts = fs::read_to_string(folder.join("prompts"))?;
         let prompts = self.model.encode_prompts(&prompts.lines().collect::<Vec<_>>())?;
         let image = self.model.encode_image(&Radiograph::open(image)?)?;
@@ -189,7 +188,7 @@ impl Bench {
     }
 }
 
-/// Does it for every prompt, whether or not anybody needs it.
+/// Calls `run` for every comparison; the compiler must not skip unused results.
 fn each<T>(found: &[Comparison], run: impl Fn(&Comparison) -> T) {
     for found in found {
         drop(black_box(run(found)));
@@ -205,8 +204,8 @@ fn milliseconds(since: Instant) -> f64 {
     since.elapsed().as_secs_f64() * 1e3
 }
 
-/// Everything that comes of an image, bit for bit.
-fn answer_bits(model: &RadZero, radiograph: &Radiograph) -> Outcome<Vec<u32>> {
+/// The bits of all results for an image.
+fn answer_bits(model: &RadZero, radiograph: &Radiograph) -> BoxResult<Vec<u32>> {
     let image = model.encode_image(radiograph)?;
     let found = model.compare(&image, &model.encode_prompts(&sentences(PROMPTS, 0))?)?;
     let of_prompts = found.iter().flat_map(|found| {
@@ -216,7 +215,7 @@ fn answer_bits(model: &RadZero, radiograph: &Radiograph) -> Outcome<Vec<u32>> {
     Ok(image.tokens().iter().map(|token| token.to_bits()).chain(of_prompts).collect())
 }
 
-fn write<'a>(path: &Path, values: impl IntoIterator<Item = &'a f32>) -> Outcome<()> {
+fn write<'a>(path: &Path, values: impl IntoIterator<Item = &'a f32>) -> BoxResult<()> {
     let bytes: Vec<u8> = values.into_iter().flat_map(|value| value.to_le_bytes()).collect();
     Ok(fs::write(path, bytes)?)
 }

@@ -1,8 +1,9 @@
-//! `queue [full|short]`: many callers of one model beside one caller, in turns, by ratios of medians; and whether memory stays flat.
+//! `queue [full|short]`: compares many callers of a model with one caller, in turns, by ratios of medians; and checks that memory
+//! does not grow.
 //!
-//! 1. An encoder queue with 64 callers beside one caller of the model: images a second; again while callers cancel and come late.
-//! 2. Thousands of threads that make one direct call each, beside one thread that makes as many: processor time a call.
-//! 3. Requests one after the other from 64 callers: resident memory.
+//! 1. Answers per second: 64 callers of an encoder queue and one caller of the model; again with cancellations and deadlines.
+//! 2. CPU time per call: thousands of threads that call the model once each, and one thread that makes as many calls.
+//! 3. Resident memory during many requests from 64 callers.
 
 #![allow(clippy::unwrap_used, reason = "a measurement fails by panicking")]
 
@@ -16,15 +17,15 @@ use std::time::{Duration, Instant};
 use radzero_benches::{ModelDirectory, radiograph, sentences};
 use radzero_core::{EncoderQueue, ErrorKind, RadZero, Radiograph, Request};
 
-/// Callers of a queue at a time.
+/// Concurrent callers of a queue.
 const CALLERS: usize = 64;
 
 struct Sizes {
     rounds: usize,
-    /// Requests of a round.
+    /// Requests per round.
     requests: usize,
     threads: usize,
-    /// Requests while memory is watched.
+    /// Requests during which memory is measured.
     watched: usize,
 }
 
@@ -78,7 +79,7 @@ fn queue(model: &Arc<RadZero>) -> EncoderQueue {
     EncoderQueue::builder(model.clone()).capacity(NonZeroUsize::new(CALLERS).unwrap()).start().unwrap()
 }
 
-/// So many requests from all callers: how many were answered, in what time.
+/// Sends requests from all callers; how many were answered, in what time. With `leave`, some are cancelled or have deadlines.
 fn callers(
     queue: &EncoderQueue,
     radiograph: &Radiograph,
@@ -160,7 +161,7 @@ fn direct_calls(model: &Arc<RadZero>, radiograph: &Radiograph, sizes: &Sizes) {
         sizes.threads
     );
     for (name, call) in calls {
-        // Threads that help are there from the first call on.
+        // The first call starts the helper threads.
         call();
         let helpers = Helpers::find();
         let first = Instant::now();
@@ -187,12 +188,12 @@ fn each(time: Duration, calls: usize) -> f64 {
     1e6 * time.as_secs_f64() / calls as f64
 }
 
-/// Processor time of one call by each of so many threads, without that of starting them.
+/// CPU time of one call in each of many threads, without that of starting them.
 fn in_threads(threads: usize, at_once: bool, call: &(dyn Fn() + Sync), helpers: &Helpers) -> Duration {
     let (start, spent) = (RwLock::new(()), AtomicU64::new(0));
     let helped = helpers.time();
     thread::scope(|scope| {
-        // Lets all of them go at the end, also where one cannot be started.
+        // Releases all threads at the end, even if one cannot be started.
         let _not_yet = at_once.then(|| start.write().unwrap());
         for _ in 0..threads {
             let run = || {
@@ -210,13 +211,13 @@ fn in_threads(threads: usize, at_once: bool, call: &(dyn Fn() + Sync), helpers: 
     Duration::from_nanos(spent.into_inner()) + helpers.time() - helped
 }
 
-/// The threads that work for callers (Linux).
+/// The threads that work on behalf of callers (Linux).
 struct Helpers(Vec<PathBuf>);
 
 impl Helpers {
-    /// All but this one.
+    /// All threads but the main one.
     fn find() -> Self {
-        // Those that have ended may be listed for a moment.
+        // Threads that have ended may still be listed for a moment.
         thread::sleep(Duration::from_millis(200));
         let main = std::process::id().to_string();
         let tasks = std::fs::read_dir("/proc/self/task").unwrap().map(|task| task.unwrap());
@@ -234,7 +235,7 @@ impl Helpers {
 fn memory(model: &Arc<RadZero>, radiograph: &Radiograph, prompts: &[String], sizes: &Sizes) {
     let queue = queue(model);
     for part in 0..=5 {
-        // The first warms up.
+        // The first round warms up.
         callers(&queue, radiograph, prompts, if part == 0 { 500 } else { sizes.watched / 5 }, part % 2 == 1);
         println!("resident memory after {} requests: {} MB", queue.status().unwrap().totals.waits, resident() >> 20);
     }
@@ -245,15 +246,15 @@ fn median(values: &mut [f64]) -> f64 {
     values[values.len() / 2]
 }
 
-/// Processor time of this thread so far.
+/// CPU time of this thread so far.
 fn thread_time() -> Duration {
     let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
-    // SAFETY: writes to the value that it is given.
+    // SAFETY: the pointer is valid, and only this value is written.
     assert_eq!(unsafe { libc::clock_gettime(libc::CLOCK_THREAD_CPUTIME_ID, &raw mut time) }, 0);
     Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
 }
 
-/// Bytes (Linux).
+/// Resident memory in bytes (Linux).
 fn resident() -> u64 {
     let status = std::fs::read_to_string("/proc/self/statm").unwrap();
     4096 * status.split(' ').nth(1).unwrap().parse::<u64>().unwrap()

@@ -1,5 +1,5 @@
-//! Ours in `peers/read.py`: for every path on standard input, nanoseconds to decode and resize it on standard output, and the sum
-//! of the first channel, which shows that it is the same picture.
+//! radzero's part in `peers/read.py`. For every path on standard input, prints the nanoseconds that decoding and resizing take,
+//! and the sum of the first channel, as a check that the images are the same.
 
 use std::io::{BufRead as _, Write as _};
 use std::time::Instant;

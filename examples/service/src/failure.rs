@@ -1,4 +1,4 @@
-//! What a client is told when a request fails: a status for every kind of error, as docs/embedding.md has them.
+//! Error responses: an HTTP status for every kind of error, as listed in docs/embedding.md.
 
 use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
@@ -6,29 +6,30 @@ use axum::response::{IntoResponse, Response};
 use radzero_core::{Error, ErrorKind};
 use serde::Serialize;
 
-/// An answer that is an error.
+/// An error response.
 #[derive(Debug)]
 pub(crate) struct Failure {
     status: StatusCode,
     error: Error,
-    /// Whether the connection is of no use any more.
+    /// Whether the connection must be closed.
     close: bool,
 }
 
 #[derive(Serialize)]
-struct Body {
+struct ErrorBody {
     code: u16,
     name: &'static str,
     message: String,
 }
 
 impl Failure {
-    /// An error before the body was read, that HTTP has a status of its own for.
+    /// An error before the body was read, with a status that is not that of its kind.
     pub(crate) fn new(status: StatusCode, kind: ErrorKind, message: impl Into<String>) -> Self {
         Self { status, error: Error::new(kind, message), close: true }
     }
 
-    /// Before the body was read to its end: the connection is closed then, and a client that is not told so sends its next request on it.
+    /// The same error, before the body was read to its end. The server then closes the connection, and the client has to be told,
+    /// or it sends its next request on it.
     pub(crate) fn with_body_unread(self) -> Self {
         Self { close: true, ..self }
     }
@@ -45,13 +46,13 @@ impl IntoResponse for Failure {
     fn into_response(self) -> Response {
         let kind = self.error.kind();
         if self.status == StatusCode::INTERNAL_SERVER_ERROR {
-            // Without the message: it may hold a path.
+            // Without the message, which may contain a path.
             eprintln!("error {}: {}", kind.code(), kind.name());
         }
-        let body = Body { code: kind.code(), name: kind.name(), message: format!("{:#}", self.error) };
+        let body = ErrorBody { code: kind.code(), name: kind.name(), message: format!("{:#}", self.error) };
         let mut response = (self.status, Json(body)).into_response();
         if self.status == StatusCode::SERVICE_UNAVAILABLE {
-            // A place is free as soon as one image is done.
+            // A place becomes free as soon as an image is done.
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
         }
         if self.close {
@@ -61,7 +62,7 @@ impl IntoResponse for Failure {
     }
 }
 
-/// `None` for a kind that a later version of the library adds.
+/// The status for a kind of error; `None` for kinds that later versions of the library add.
 fn status(kind: ErrorKind) -> Option<u16> {
     Some(match kind {
         ErrorKind::Argument | ErrorKind::EmptyPrompt | ErrorKind::PromptTooLong => 400,
@@ -91,13 +92,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_kind_has_the_status_of_the_documentation() {
+    fn every_kind_has_its_documented_status() {
         for &kind in ErrorKind::ALL {
             let found = status(kind);
             assert!(found.is_some(), "{kind} falls through");
             let row = format!("| {} | `{kind}` |", kind.code());
             let documented = include_str!("../../../docs/embedding.md").lines().find(|line| line.starts_with(&row));
-            // Its last column begins with the status.
+            // The last column begins with the status.
             let column = documented.and_then(|line| line.trim_end_matches([' ', '|']).rsplit("| ").next());
             let documented = column.and_then(|column| column.get(..3)?.parse().ok());
             assert_eq!(documented, found, "{kind}");

@@ -1,4 +1,4 @@
-//! The paths of the service, and what a request goes through.
+//! The routes of the service and their handlers.
 
 use std::time::{Duration, Instant};
 
@@ -19,22 +19,22 @@ use crate::failure::Failure;
 
 const TIMEOUT: HeaderName = HeaderName::from_static("x-timeout-seconds");
 
-/// Prompts of one request, at most: each costs a run of the text encoder.
-const PROMPTS: usize = 64;
+/// Largest number of prompts in a request: each costs a run of the text encoder.
+const MAX_PROMPTS: usize = 64;
 
-/// What the handlers share.
+/// State shared by the handlers.
 #[derive(Clone)]
 pub(crate) struct Service {
     queue: EncoderQueue,
-    /// For a request, if it does not ask for less.
+    /// Time limit of a request, which may ask for less.
     timeout: Duration,
-    /// Bytes of a body.
+    /// Largest body in bytes.
     max_body: usize,
 }
 
-/// A record as `radzero infer --json` prints it, and what must be said with it.
+/// The record as `radzero infer --json` prints it, with the notice that must go with it.
 #[derive(Serialize)]
-struct Found {
+struct ResultBody {
     #[serde(flatten)]
     record: ResultRecord,
     notice: &'static str,
@@ -66,7 +66,7 @@ impl Service {
             .with_state(self)
     }
 
-    /// When a request with these headers ends.
+    /// Deadline of a request with these headers.
     fn deadline(&self, headers: &HeaderMap) -> Result<Instant, Failure> {
         let Some(value) = headers.get(TIMEOUT) else { return Ok(Instant::now() + self.timeout) };
         let seconds = value.to_str().ok().and_then(|value| value.parse().ok());
@@ -88,16 +88,17 @@ async fn infer(
 ) -> Result<Response, Failure> {
     let received = receive(&service, &query.unwrap_or_default(), request).await;
     let (place, request) = received.map_err(Failure::with_body_unread)?;
-    // In this future, and in no task of its own: when the client goes away it is dropped, and the ticket with it, which ends the request.
+    // Awaited here and not in a task of its own: when the client disconnects, this future is dropped, and with it the ticket,
+    // which cancels the request.
     let answer = place.submit(request)?.await?;
-    // Milliseconds for a large image: not on a thread that others wait for.
-    let found = spawn_blocking(move || found(&answer)).await;
-    found
+    // Takes milliseconds for a large image, during which a thread of the runtime would serve nobody else.
+    let response = spawn_blocking(move || response(&answer)).await;
+    response
         .unwrap_or_else(|_| Err(Error::new(ErrorKind::Inference, "the record of the results panicked")))
         .map_err(Failure::from)
 }
 
-/// Everything until the body is there. The place comes before the body: who finds none is told so at once.
+/// Reserves a place and receives the body, in this order, so that a request to a full queue is refused at once.
 async fn receive(service: &Service, query: &str, request: HttpRequest) -> Result<(Place, Request), Failure> {
     let deadline = service.deadline(request.headers())?;
     let prompts = prompts(query)?;
@@ -109,7 +110,7 @@ async fn receive(service: &Service, query: &str, request: HttpRequest) -> Result
         Ok(Ok(body)) => Ok((place, Request::bytes(body).prompts(prompts).deadline(deadline))),
         Ok(Err(rejection)) if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE => Err(service.too_large().into()),
         Ok(Err(_)) => Err(argument("the body cannot be read to its end").into()),
-        // Not 504: it is the client that was slow.
+        // Not 504, because the client was slow.
         Err(_) => {
             let message = "the deadline passed before the body was there";
             Err(Failure::new(StatusCode::REQUEST_TIMEOUT, ErrorKind::Deadline, message))
@@ -117,16 +118,16 @@ async fn receive(service: &Service, query: &str, request: HttpRequest) -> Result
     }
 }
 
-fn found(answer: &Answer) -> Result<Response, Error> {
+fn response(answer: &Answer) -> Result<Response, Error> {
     let record = Comparison::record(&answer.comparisons)?;
-    Ok(Json(Found { record, notice: NOTICE }).into_response())
+    Ok(Json(ResultBody { record, notice: NOTICE }).into_response())
 }
 
 async fn status(State(service): State<Service>) -> Result<Json<QueueStatus>, Failure> {
     Ok(Json(service.queue.status()?))
 }
 
-/// Whether requests are taken: not while the service stops.
+/// Tells whether requests are accepted, which ends when the service begins to stop.
 async fn health(State(service): State<Service>) -> Result<Json<Health>, Failure> {
     if !service.queue.status()?.open {
         return Err(Error::new(ErrorKind::ShutDown, "the service is stopping").into());
@@ -134,12 +135,12 @@ async fn health(State(service): State<Service>) -> Result<Json<Health>, Failure>
     Ok(Json(Health { open: true }))
 }
 
-/// The prompts of a query, in their order. Another name is refused, as it may be one that was misspelled.
+/// The prompts of a query, in order. Parameters with another name are refused: they may be misspelled.
 fn prompts(query: &str) -> Result<Vec<String>, Error> {
     let mut prompts = Vec::new();
     for (name, value) in form_urlencoded::parse(query.as_bytes()) {
-        if name != "prompt" || prompts.len() == PROMPTS {
-            return Err(argument(format!("at most {PROMPTS} parameters named prompt expected, others found")));
+        if name != "prompt" || prompts.len() == MAX_PROMPTS {
+            return Err(argument(format!("at most {MAX_PROMPTS} parameters named prompt expected, others found")));
         }
         prompts.push(value.into_owned());
     }

@@ -1,4 +1,4 @@
-//! The service over plain connections: every status it promises, clients that go away, its end, and a small load.
+//! The service over plain TCP connections: its status codes, clients that disconnect, its shutdown, and a small load test.
 
 #![cfg(unix)]
 #![allow(clippy::unwrap_used, clippy::panic, missing_docs)]
@@ -27,8 +27,8 @@ fn file(name: &str) -> PathBuf {
 struct Service {
     process: Child,
     port: u16,
-    /// What it says has to go somewhere.
-    _said: BufReader<ChildStderr>,
+    /// Kept open, so that the service can write to it.
+    _stderr: BufReader<ChildStderr>,
 }
 
 impl Service {
@@ -36,23 +36,23 @@ impl Service {
         let mut command = Command::new(env!("CARGO_BIN_EXE_service"));
         command.arg(model).args(["--listen", "127.0.0.1:0"]).args(options);
         let mut process = command.stderr(Stdio::piped()).spawn().unwrap();
-        let mut said = BufReader::new(process.stderr.take().unwrap());
+        let mut stderr = BufReader::new(process.stderr.take().unwrap());
         let mut first = String::new();
-        said.read_line(&mut first).unwrap();
+        stderr.read_line(&mut first).unwrap();
         assert!(first.contains("never a chance of disease"), "{first}");
         let mut second = String::new();
-        said.read_line(&mut second).unwrap();
+        stderr.read_line(&mut second).unwrap();
         let port =
             second.trim_end().strip_prefix("listening on http://127.0.0.1:").unwrap_or_else(|| panic!("{second}"));
-        Self { port: port.parse().unwrap(), process, _said: said }
+        Self { port: port.parse().unwrap(), process, _stderr: stderr }
     }
 
-    /// Sends what may be a part of a request.
+    /// Sends a request, or a part of one.
     fn send(&self, head: &str, body: &[u8]) -> Connection {
         let mut stream = TcpStream::connect(("127.0.0.1", self.port)).unwrap();
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
         stream.write_all(format!("{head}\r\nhost: localhost\r\n\r\n").as_bytes()).unwrap();
-        // It may have been answered by its head alone, and closed.
+        // The service may have answered the head already, and closed the connection.
         drop(stream.write_all(body));
         Connection(stream)
     }
@@ -69,16 +69,16 @@ impl Service {
     }
 
     #[track_caller]
-    fn refuses(&self, status: u16, name: &str, asked: Connection) -> Answer {
-        let answer = asked.answer();
+    fn refuses(&self, status: u16, name: &str, request: Connection) -> Answer {
+        let answer = request.answer();
         assert_eq!((answer.status, answer.body["name"].as_str()), (status, Some(name)), "{}", answer.body);
         assert!(answer.body["code"].is_u64() && answer.body["message"].is_string(), "{}", answer.body);
         answer
     }
 
-    /// The status of the queue as soon as so many of its places are taken, and so many requests submitted.
+    /// Waits until this many places are taken and this many requests submitted, and returns the status of the queue.
     #[track_caller]
-    fn when(&self, taken: u64, submitted: u64) -> Value {
+    fn status_when(&self, taken: u64, submitted: u64) -> Value {
         let start = Instant::now();
         loop {
             let status = self.get("/status").body;
@@ -91,8 +91,9 @@ impl Service {
         }
     }
 
+    /// Total of requests that were cancelled or missed their deadline, once the queue is empty.
     fn ended(&self) -> u64 {
-        self.when(0, 0)["totals"]["ended"].as_u64().unwrap()
+        self.status_when(0, 0)["totals"]["ended"].as_u64().unwrap()
     }
 }
 
@@ -123,7 +124,7 @@ impl Connection {
     }
 }
 
-/// A radiograph that takes long to decode and little to send.
+/// A radiograph that is slow to decode and quick to send.
 fn large() -> Vec<u8> {
     let gradient = GrayImage::from_fn(7000, 7000, |x, _| Luma([(x / 32) as u8]));
     let mut bytes = Cursor::new(Vec::new());
@@ -132,14 +133,14 @@ fn large() -> Vec<u8> {
 }
 
 #[test]
-fn requests_are_answered_refused_and_ended() {
+fn requests_are_answered_refused_or_cancelled() {
     let model = radzero_models::phantom().unwrap();
     let mut service = Service::start(&model.path(), &["--capacity", "2", "--max-body", "1", "--timeout", "60"]);
     let image = std::fs::read(file("golden/images/gray8.png")).unwrap();
     let large = large();
     assert!(large.len() < 1 << 20, "{}", large.len());
 
-    // What the library gives.
+    // The result is that of the library.
     let answer = service.post(INFER, "", &image).answer();
     assert_eq!(answer.status, 200, "{}", answer.body);
     assert!(answer.head.contains("content-type: application/json"), "{}", answer.head);
@@ -152,7 +153,7 @@ fn requests_are_answered_refused_and_ended() {
     assert_eq!(service.post(INFER, "", &dicom).answer().body["provenance"]["reading"]["origin"], "dicom");
     assert_eq!(service.get("/health").status, 200);
 
-    // What is wrong with a request, and with an image.
+    // Faulty requests, and faulty images.
     service.refuses(400, "argument", service.post("/infer", "", &image));
     service.refuses(400, "argument", service.post("/infer?promt=a", "", &image));
     service.refuses(400, "prompt-empty", service.post("/infer?prompt=+", "", &image));
@@ -161,16 +162,16 @@ fn requests_are_answered_refused_and_ended() {
     service.refuses(405, "argument", service.send("GET /infer HTTP/1.1\r\nconnection: close", b""));
     service.refuses(415, "not-an-image", service.post(INFER, "", b"hello"));
     service.refuses(422, "image-damaged", service.post(INFER, "", &image[..image.len() / 2]));
-    // Before it is sent, and while.
+    // Too large a body: by its stated length, and while it is received.
     let head = format!("POST {INFER} HTTP/1.1");
     service.refuses(413, "image-too-large", service.send(&format!("{head}\r\ncontent-length: 1048577"), b""));
     let chunk = [b"100001\r\n".as_slice(), &[0; (1 << 20) + 1], b"\r\n0\r\n\r\n"].concat();
     service.refuses(413, "image-too-large", service.send(&format!("{head}\r\ntransfer-encoding: chunked"), &chunk));
 
-    // A place is taken before the body is there, and given back when the client goes away or takes too long.
+    // A place is reserved before the body is there, and released if the client disconnects or takes too long.
     let unfinished = format!("{head}\r\ncontent-length: {}", image.len());
     let holders = [0, 1].map(|_| service.send(&unfinished, &image[..100]));
-    service.when(2, 0);
+    service.status_when(2, 0);
     let refused = service.refuses(503, "busy", service.send(&unfinished, b""));
     assert!(refused.head.contains("retry-after: 1") && refused.head.contains("connection: close"), "{}", refused.head);
     drop(holders);
@@ -179,18 +180,18 @@ fn requests_are_answered_refused_and_ended() {
     service.refuses(408, "deadline", service.send(&slow, &image[..100]));
     assert_eq!(service.ended(), 0);
 
-    // So is a request that was submitted, which counts.
+    // The same holds once the request is submitted; then it counts as ended.
     service.refuses(504, "deadline", service.post(INFER, "\r\nx-timeout-seconds: 0.1", &large));
     assert_eq!(service.ended(), 1);
     let leaving = service.post(INFER, "", &large);
-    service.when(1, 1);
+    service.status_when(1, 1);
     drop(leaving);
     assert_eq!(service.ended(), 2);
     assert_eq!(service.post(INFER, "", &image).answer().status, 200);
 
-    // What has a place is answered before the end, also where its body is still to come.
+    // A request with a place is answered before the service stops, even if its body is yet to come.
     let [last, late] = [service.post(INFER, "", &large), service.send(&unfinished, &image[..100])];
-    service.when(2, 1);
+    service.status_when(2, 1);
     let pid = i32::try_from(service.process.id()).unwrap();
     // SAFETY: the process is this test's own, and not waited for yet.
     assert_eq!(unsafe { libc::kill(pid, libc::SIGTERM) }, 0);
@@ -201,7 +202,7 @@ fn requests_are_answered_refused_and_ended() {
 }
 
 #[test]
-fn it_stands_a_load() {
+fn the_service_passes_a_small_load_test() {
     let load = Path::new(env!("CARGO_MANIFEST_DIR")).join("load.py");
     let model = radzero_models::phantom().unwrap();
     let mut command = Command::new("python3");
@@ -210,6 +211,6 @@ fn it_stands_a_load() {
         eprintln!("skipped: there is no python3");
         return;
     };
-    let said = String::from_utf8_lossy(&output.stdout);
-    assert!(output.status.success(), "{said}{}", String::from_utf8_lossy(&output.stderr));
+    let printed = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{printed}{}", String::from_utf8_lossy(&output.stderr));
 }

@@ -1,4 +1,4 @@
-//! Open and ask: `ask MODEL_DIR IMAGE SENTENCE...` prints the record of the results as JSON.
+//! `ask MODEL_DIR IMAGE SENTENCE...` compares an image with sentences, and prints the result record as JSON.
 
 use std::error::Error;
 
@@ -10,18 +10,18 @@ fn main() -> Result<(), Box<dyn Error>> {
         return Err("usage: ask MODEL_DIR IMAGE SENTENCE...".into());
     };
     let model = RadZero::open(directory)?;
-    let found = match Radiograph::open(image).and_then(|radiograph| model.infer(&radiograph, sentences)) {
-        Ok(found) => found,
-        // A service answers an error of the image to whoever sent it, and any other is its own.
+    let comparisons = match Radiograph::open(image).and_then(|radiograph| model.infer(&radiograph, sentences)) {
+        Ok(comparisons) => comparisons,
+        // A service would report errors of the image to the client, and treat all others as its own.
         Err(error) if error.kind().is_image() => {
             return Err(format!("code {}, {}: {error:#}", error.kind().code(), error.kind()).into());
         }
         Err(error) => return Err(error.into()),
     };
-    for found in &found {
-        let peak = found.peak();
-        eprintln!("{:.3} at ({}, {}): {}", found.probability(), peak.x, peak.y, found.prompt());
+    for comparison in &comparisons {
+        let peak = comparison.peak();
+        eprintln!("{:.3} at ({}, {}): {}", comparison.probability(), peak.x, peak.y, comparison.prompt());
     }
-    println!("{}", serde_json::to_string_pretty(&Comparison::record(&found)?)?);
+    println!("{}", serde_json::to_string_pretty(&Comparison::record(&comparisons)?)?);
     Ok(())
 }

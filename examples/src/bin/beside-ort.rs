@@ -1,7 +1,7 @@
-//! Beside another user of `ort`: `beside-ort MODEL_DIR IMAGE SENTENCE`. One ONNX Runtime and one environment serve both.
+//! `beside-ort MODEL_DIR IMAGE SENTENCE` uses `ort` and radzero in one process, with one ONNX Runtime and one environment.
 //!
-//! A process can have only one environment. The host makes it as it likes and hands it over; or it takes radzero's, with
-//! [`Runtime::environment`].
+//! A process can have only one environment. Here the host creates it and passes it to radzero. The other way is to let radzero
+//! create it, and take it from [`Runtime::environment`].
 
 use std::error::Error;
 
@@ -13,22 +13,22 @@ fn main() -> Result<(), Box<dyn Error>> {
     let [directory, image, sentence] = arguments.as_slice() else {
         return Err("usage: beside-ort MODEL_DIR IMAGE SENTENCE".into());
     };
-    // ONNX Runtime's uploader starts with the environment, and this is what stops it.
-    // SAFETY: nothing has started a thread yet, so nothing reads the environment meanwhile.
+    // ONNX Runtime's telemetry uploader starts with its environment unless this variable is set.
+    // SAFETY: no other thread has been started yet, so none reads the variables meanwhile.
     unsafe { std::env::set_var("ORT_DISABLE_TELEMETRY", "1") };
-    // The file, not the directory that ORT_DYLIB_PATH may name: `ort` panics on that.
+    // ORT_DYLIB_PATH may name a directory, on which `ort` panics: `find_library` gives the file.
     let environment = ort::init_from(Runtime::find_library()?)?.with_name("host").with_telemetry(false).build()?;
     let runtime = Runtime::from_environment(environment.clone())?;
     println!("ONNX Runtime {} serves both", runtime.version());
 
-    // The host's own model; here one that is at hand.
-    let own = Session::builder(&environment)?.commit_from_file(format!("{directory}/text_encoder.onnx"))?;
-    let names: Vec<&str> = own.inputs().iter().map(|input| input.name()).collect();
+    // Stands for a model of the host's own.
+    let session = Session::builder(&environment)?.commit_from_file(format!("{directory}/text_encoder.onnx"))?;
+    let names: Vec<&str> = session.inputs().iter().map(|input| input.name()).collect();
     println!("the host's session takes {}", names.join(", "));
 
     let model = RadZero::builder(directory).runtime(runtime).open()?;
-    for found in model.infer(&Radiograph::open(image)?, &[sentence])? {
-        println!("radzero: {:.3} for {}", found.probability(), found.prompt());
+    for comparison in model.infer(&Radiograph::open(image)?, &[sentence])? {
+        println!("radzero: {:.3} for {}", comparison.probability(), comparison.prompt());
     }
     Ok(())
 }

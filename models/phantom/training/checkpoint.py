@@ -1,4 +1,4 @@
-"""The checkpoint as RadZero's is published (transformers 4.39)."""
+"""Reads and writes checkpoints in the layout of the published RadZero checkpoint (transformers 4.39)."""
 
 import json
 
@@ -13,7 +13,7 @@ PROJECTION = "vision_model.embeddings.patch_embeddings.projection.weight"
 
 
 def tensors(model):
-    """{published name: array}; the patch projection gets its three input channels."""
+    """{published name: array}; the patch projection gets three input channels."""
     arrays = {name: value.detach().numpy() for name, value in model.state_dict().items()}
     arrays[PROJECTION] = np.repeat(arrays[PROJECTION] / 3, 3, axis=1)
     return {name: np.ascontiguousarray(value, dtype=np.float32) for name, value in arrays.items()}
@@ -109,7 +109,7 @@ def preprocessor_json(spec):
 
 
 def read_checkpoint(model, folder):
-    """The weights that `write_checkpoint` wrote; the three input channels become one again."""
+    """Loads the weights that `write_checkpoint` wrote; the three input channels become one again."""
     arrays = load_file(folder / "model.safetensors")
     arrays[PROJECTION] = arrays[PROJECTION].sum(1, keepdims=True)
     model.load_state_dict({name: torch.from_numpy(value) for name, value in arrays.items()})

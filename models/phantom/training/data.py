@@ -1,4 +1,4 @@
-"""The phantoms that `radzero-phantom --raw` wrote, and their sentences."""
+"""The training files of `radzero-phantom --raw`, and the sentences."""
 
 import json
 from pathlib import Path
@@ -17,7 +17,7 @@ ZONED = ["mass", "consolidation", "atelectasis", "nodule", "fracture"]
 
 
 def all_sentences():
-    """Every sentence that can be true of a phantom, as the generator words it."""
+    """Every sentence that can be true of a phantom, in the generator's wording."""
     sentences = []
     for kind in KINDS:
         words = WORDS[kind]
@@ -30,7 +30,7 @@ def all_sentences():
 
 
 class Phantoms:
-    """Folders of phantoms, read as if they were one; files stay mapped."""
+    """The phantoms of several folders as one data set; files are mapped, not read."""
 
     def __init__(self, folders, side=224, patch=14):
         self.images, self.coverage, truths = [], [], []
@@ -62,12 +62,12 @@ class Phantoms:
         return self.rows(self.images, indices)
 
     def covered(self, indices):
-        """f32 [n, 18, N]: the share of each patch that each kind on each side covers."""
+        """f32 [n, 18, N]: the share of each patch that findings of each kind and side cover."""
         return self.rows(self.coverage, indices).float() / 255
 
 
-def exposed(levels, generator):
-    """Random brightness and contrast, so that neither says anything."""
+def augmented(levels, generator):
+    """Augments brightness and contrast at random, so that the model learns nothing from them."""
     gain = 0.85 + 0.3 * torch.rand(len(levels), 1, 1, generator=generator)
     offset = 30 * torch.rand(len(levels), 1, 1, generator=generator) - 15
     return (levels * gain + offset).clamp(0, 255)

@@ -1,13 +1,13 @@
-"""A quick look at a model while it trains, on the patch grid.
+"""Figures of a model during training, on the patch grid.
 
-The figures of the model card are measured elsewhere, through the exported model, pixel by pixel.
+The figures of the model card are measured per pixel with the exported model, by the program radzero-models.
 """
 
 import numpy as np
 import torch
 
 from data import KINDS, SIDES, WORDS, all_sentences
-from scores import auroc
+from metrics import auroc
 
 EXTENDED = ["effusion", "pneumothorax", "consolidation", "mass", "cardiomegaly"]
 THRESHOLDS = np.append(np.arange(0.05, 0.96, 0.05), [0.97, 0.98, 0.99, 0.995])
@@ -15,7 +15,7 @@ THRESHOLDS = np.append(np.arange(0.05, 0.96, 0.05), [0.97, 0.98, 0.99, 0.995])
 
 @torch.no_grad()
 def figures(model, tokens_of, held_out, wording):
-    """Text of the figures; `tokens_of(indices)` gives unit tokens [n, 1 + N, D]."""
+    """The figures as text; `tokens_of(indices)` returns unit tokens [n, 1 + N, D]."""
     place = {sentence: index for index, sentence in enumerate(all_sentences())}
     sentences = model.sentences(*wording.ids(wording.canonical))
     logits, maps, covered = [], [], []

@@ -1,4 +1,4 @@
-"""Phantoms drawn at twice the side, resampled as the runtime resamples a radiograph (Pillow's bicubic kernel).
+"""Halves the size of phantoms, resampling as the runtime does (Pillow's bicubic kernel).
 
 python halve.py drawn448 train448
 """

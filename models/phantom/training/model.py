@@ -1,5 +1,5 @@
-"""The published architecture at a small size. Modules carry the names that the published checkpoint gives their tensors
-(transformers 4.39), so that `state_dict` is the checkpoint."""
+"""The published architecture at a small size. Modules are named like the tensors of the published checkpoint (transformers
+4.39), so that `state_dict` is the checkpoint."""
 
 import dataclasses
 import math
@@ -11,7 +11,7 @@ from torch import nn
 
 @dataclasses.dataclass(frozen=True)
 class Spec:
-    """Sizes. One hidden size for both encoders, as one LayerNorm serves tokens and sentences."""
+    """The sizes. Both encoders have the same hidden size, since they share a LayerNorm."""
 
     side: int = 224
     patch: int = 14
@@ -61,7 +61,7 @@ def attend(x, parts, heads, bias=None):
 
 
 class Block(nn.Module):
-    """DINOv2's: pre-norm, with LayerScale."""
+    """The block of DINOv2: pre-norm, with LayerScale."""
 
     def __init__(self, spec):
         super().__init__()
@@ -98,7 +98,7 @@ class Embeddings(nn.Module):
         self.spec = spec
         self.cls_token = nn.Parameter(torch.zeros(1, 1, spec.hidden))
         self.position_embeddings = nn.Parameter(sine_positions(spec.grid, spec.hidden))
-        # One input channel: the phantoms are grey. The checkpoint has three, of a third each.
+        # One input channel, since phantoms are grey. The checkpoint has three, each with a third of the weights.
         projection = nn.Conv2d(1, spec.hidden, spec.patch, spec.patch)
         self.patch_embeddings = Named(projection=projection)
 
@@ -136,7 +136,7 @@ class Vision(nn.Module):
 
 
 class TextBlock(nn.Module):
-    """MPNet's: post-norm."""
+    """The block of MPNet: post-norm."""
 
     def __init__(self, spec):
         super().__init__()
@@ -164,7 +164,7 @@ def buckets(length, count=32, longest=128):
 
 
 class Text(nn.Module):
-    """Mean of the token states. Positions count from 2, as the ids of padding and the one before it have none."""
+    """MPNet with mean pooling. Positions count from 2: those of padding and the id before it are unused."""
 
     def __init__(self, spec):
         super().__init__()
@@ -194,7 +194,7 @@ class Text(nn.Module):
 
 
 class Model(nn.Module):
-    """RadZero: both encoders, and what lives with the loss."""
+    """RadZero: both encoders and the parameters of the loss."""
 
     def __init__(self, spec):
         super().__init__()
@@ -208,17 +208,17 @@ class Model(nn.Module):
         self.apply(initialise)
         nn.init.normal_(self.vision_model.embeddings.cls_token, std=0.02)
 
-    def finished(self, features):
-        """The shared LayerNorm, then unit length."""
+    def normalised(self, features):
+        """Applies the shared LayerNorm and scales to unit length."""
         return F.normalize(self.loss_fns.RadZeroLoss.layer_norm(features.float()), dim=-1)
 
     def tokens(self, levels):
         """[B, 1 + N, D] of unit length, the class token first."""
-        return self.finished(self.align_transformer.transformer_layers(self.vision_model(levels)))
+        return self.normalised(self.align_transformer.transformer_layers(self.vision_model(levels)))
 
     def sentences(self, ids, mask):
         """[n, D] of unit length."""
-        return self.finished(self.text_model(ids, mask))
+        return self.normalised(self.text_model(ids, mask))
 
     def similarity(self, tokens, sentences):
         """VL-CABS (arXiv 2504.07416, section 3.2): logits [B, n] and scores [B, n, 1 + N]."""

@@ -1,6 +1,6 @@
-"""Stage 1: the image encoder learns to say, for every patch, which share of it each finding covers.
+"""Stage 1: the image encoder learns to predict the share of every patch that each finding covers.
 
-It stands in for the pretrained image encoder that RadZero starts from.
+This replaces the pretrained image encoder that RadZero starts from.
 
     torchrun --standalone --nproc-per-node 2 pretrain.py --data train0 train1 train2 --held-out val \\
         --minutes 30 --out encoder.pt
@@ -14,9 +14,9 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from data import KINDS, SIDES, Phantoms, exposed
+from data import KINDS, SIDES, Phantoms, augmented
+from metrics import auroc
 from model import Model, Spec
-from scores import auroc
 from steps import Average, Clock, Optimiser, average_gradients, start
 from vocabulary import vocabulary
 
@@ -24,7 +24,7 @@ CLASSES = len(KINDS) * len(SIDES)
 
 
 def losses(head, hidden, covered, weights):
-    """Cross-entropy of the patches, and of the class token for whole images."""
+    """Cross-entropy of the patches, and of the class token for the whole image."""
     patches = F.binary_cross_entropy_with_logits(head(hidden[:, 1:]).float(), covered.mT, reduction="none")
     image = F.binary_cross_entropy_with_logits(head(hidden[:, 0]).float(), covered.amax(2).gt(0).float())
     return (patches * weights).mean(), image
@@ -32,7 +32,7 @@ def losses(head, hidden, covered, weights):
 
 @torch.no_grad()
 def report(model, head, held_out, clock, loss):
-    """Per kind: AUROC of the highest patch for the whole image, and average Dice of the patches at 0.5."""
+    """Per kind: AUROC of the image by its highest patch, and mean Dice of the patches at 0.5."""
     highest, dice = [], []
     for begin in range(0, len(held_out), 50):
         indices = np.arange(begin, begin + 50)
@@ -64,7 +64,7 @@ def main():
     vision, head = model.vision_model, nn.Linear(model.spec.hidden, CLASSES)
     nn.init.constant_(head.bias, -4.0)
     data, held_out = Phantoms(arguments.data), Phantoms([arguments.held_out])
-    # Findings of few patches would hardly count otherwise.
+    # Without weights, findings that cover few patches would hardly count.
     mean = data.covered(np.arange(2000)).mean((0, 2))
     weights = mean.rsqrt() / mean.rsqrt().mean() * 4
     optimiser = Optimiser([vision, head], matrix_rate=3e-3, other_rate=2e-3)
@@ -76,7 +76,7 @@ def main():
         if rate is None:
             break
         indices = torch.randint(len(data), (arguments.batch,), generator=generator).numpy()
-        levels = exposed(data.levels(indices), generator)
+        levels = augmented(data.levels(indices), generator)
         with torch.autocast("cpu", dtype=torch.bfloat16):
             hidden = vision(levels)
         patches, image = losses(head, hidden.float(), data.covered(indices), weights)

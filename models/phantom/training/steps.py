@@ -1,4 +1,4 @@
-"""What both stages of training share: processes, optimisers, the learning rate over time."""
+"""What the stages of training share: processes, optimisers, learning rate schedule, averaged weights."""
 
 import math
 import time
@@ -8,14 +8,14 @@ import torch.distributed as dist
 
 
 def start():
-    """Joins the processes that torchrun started; one thread each is faster than threads that wait for each other."""
+    """Joins the processes of torchrun; one thread each is faster than threads that wait for each other."""
     torch.set_num_threads(1)
     dist.init_process_group("gloo")
     return dist.get_rank(), dist.get_world_size()
 
 
 def average_gradients(parameters):
-    """The mean over all processes, in one message."""
+    """Averages the gradients over all processes, in one message."""
     gradients = [p.grad for p in parameters if p.grad is not None]
     flat = torch.cat([g.flatten() for g in gradients])
     dist.all_reduce(flat)
@@ -48,13 +48,13 @@ class Optimiser:
 
 
 class Clock:
-    """Progress by time, so that a run ends when it should: all processes follow the first one's."""
+    """Progress by wall-clock time, so that a run ends on time; all processes use the clock of the first."""
 
     def __init__(self, minutes, warmup=60):
         self.begin, self.seconds, self.warmup, self.steps = time.time(), 60 * minutes, warmup, 0
 
     def tick(self):
-        """The learning rate's factor: warm-up, constant, from 30 % of the time on half a cosine to 0. None: over."""
+        """The learning rate's factor: warm-up, constant, and a half cosine to 0 from 30 % of the time on. None at the end."""
         passed = torch.tensor([(time.time() - self.begin) / self.seconds])
         dist.broadcast(passed, 0)
         self.steps += 1
@@ -68,7 +68,7 @@ class Clock:
 
 
 class Average:
-    """Exponential moving average of parameters, which is what is kept."""
+    """Exponential moving average of the parameters; the averages are what is saved."""
 
     def __init__(self, modules, keep=0.997):
         self.keep = keep
@@ -83,7 +83,7 @@ class Average:
         torch._foreach_lerp_(self.mean, self.parameters, 1 - keep)
 
     def __enter__(self):
-        """Within it the parameters are the means."""
+        """Sets the parameters to the averages, until the block ends."""
         self.kept = [p.detach().clone() for p in self.parameters]
         self.assign(self.mean)
 

@@ -1,6 +1,5 @@
-"""Stage 2: as RadZero is trained. The image encoder stays as it is; align transformer, text encoder and what lives with
-the loss learn from images and sentences alone, by VL-CABS and the multi-positive contrastive loss. One term is added:
-see `quiet`.
+"""Stage 2: trained like RadZero. The image encoder is frozen; align transformer, text encoder and the parameters of the loss
+learn from images and sentences alone, by VL-CABS and the multi-positive contrastive loss, with one more term, `quiet`.
 
     torchrun --standalone --nproc-per-node 2 train.py --data train0 train1 --held-out val --encoder encoder.pt \\
         --minutes 25 --out checkpoint
@@ -15,7 +14,7 @@ import numpy as np
 import torch
 
 from checkpoint import write_checkpoint
-from data import Phantoms, exposed
+from data import Phantoms, augmented
 from evaluate import figures
 from model import Model, Spec
 from steps import Average, Clock, Optimiser, average_gradients, start
@@ -24,9 +23,10 @@ from wording import Wording, unrelated
 
 
 def contrast(logits, positive):
-    """Mean over rows, and over each row's positives, of -log of the share that a positive has against all negatives.
+    """Multi-positive contrastive loss: the mean over rows, and each row's positives, of -log of a positive's softmax against
+    all negatives.
 
-    Positives do not compete with each other: the other true sentences about an image are no less true.
+    Positives do not compete with each other, since all of them are true of the image.
     """
     negatives = logits.masked_fill(positive, -torch.inf).logsumexp(1, keepdim=True)
     each = torch.nn.functional.softplus(negatives - logits) * positive
@@ -37,28 +37,28 @@ def contrast(logits, positive):
 def quiet(scores):
     """Mean softplus of all scores.
 
-    A contrast leaves open at which level scores lie, and how far around a finding they stay high. This term settles
-    both: a score is below 0 unless the contrast needs it.
+    A contrastive loss determines neither the level of the scores nor how far around a finding they stay high. This term
+    determines both: a score stays below 0 unless the contrast needs it.
     """
     return torch.nn.functional.softplus(scores).mean()
 
 
 def objective(model, features, truth, wording, choice):
-    """The loss of images with these `features` of the align transformer, of which the sentences in `truth` are true."""
+    """The loss of images, given their `features` from the align transformer and which sentences are true (`truth`)."""
     sentences = wording.varied(choice) + unrelated(choice)
     positive = torch.zeros(len(truth), len(sentences), dtype=torch.bool)
     positive[:, : truth.shape[1]] = truth
-    logits, scores = model.similarity(model.finished(features), model.sentences(*wording.ids(sentences)))
+    logits, scores = model.similarity(model.normalised(features), model.sentences(*wording.ids(sentences)))
     return contrast(logits, positive) + contrast(logits.T, positive.T) + 0.03 * quiet(scores)
 
 
 @torch.no_grad()
 def encoded(vision, data, indices, generator):
-    """bf16 [n, 1 + N, D]: what the frozen encoder gives, computed once."""
+    """bf16 [n, 1 + N, D]: the frozen encoder's output, computed once."""
     parts = []
     for part in np.array_split(indices, max(1, len(indices) // 50)):
         levels = data.levels(part)
-        levels = levels if generator is None else exposed(levels, generator)
+        levels = levels if generator is None else augmented(levels, generator)
         with torch.autocast("cpu", dtype=torch.bfloat16, enabled=generator is not None):
             parts.append(vision(levels).bfloat16() if generator else vision(levels))
     return torch.cat(parts)
@@ -87,7 +87,7 @@ def main():
     clock, smooth, reported = Clock(arguments.minutes), None, 0
 
     def tokens(features):
-        return model.finished(model.align_transformer.transformer_layers(features))
+        return model.normalised(model.align_transformer.transformer_layers(features))
 
     def save():
         with average:

@@ -1,4 +1,4 @@
-"""The WordPiece tokenizer: the words of the phantoms' sentences, and pieces from which any other word can be spelt."""
+"""The WordPiece tokenizer: the words of the phantoms' sentences, and pieces that spell any other word."""
 
 import string
 
@@ -22,14 +22,14 @@ SPECIAL = ["<s>", "<pad>", "</s>", "<unk>", "[UNK]"]
 
 
 def vocabulary():
-    """Entries in the order of their ids. MPNet's special tokens lead, <mask> is last."""
+    """The entries in the order of their ids. MPNet's special tokens come first, <mask> last."""
     letters = [*string.digits, *string.ascii_lowercase]
     entries = [*SPECIAL, *string.punctuation, *letters, *("##" + c for c in letters), *WORDS, *ROOTS, *PIECES, "<mask>"]
     return list(dict.fromkeys(entries))
 
 
 def tokenizer_json():
-    """`tokenizer.json` in the form of the published text encoder's."""
+    """The content of `tokenizer.json`, in the form of the published text encoder's."""
     entries = vocabulary()
     special = [
         {

@@ -1,4 +1,4 @@
-"""Stage 3: the whole model, image encoder included, learns from images and sentences by the loss of stage 2.
+"""Stage 3: the whole model, including the image encoder, learns from images and sentences by the loss of stage 2.
 
     torchrun --standalone --nproc-per-node 2 whole.py --data train0 train1 --held-out val --checkpoint checkpoint \\
         --minutes 20 --out finished
@@ -12,7 +12,7 @@ from pathlib import Path
 import torch
 
 from checkpoint import read_checkpoint, write_checkpoint
-from data import Phantoms, exposed
+from data import Phantoms, augmented
 from evaluate import figures
 from model import Model, Spec
 from steps import Average, Clock, Optimiser, average_gradients, start
@@ -35,7 +35,7 @@ def main():
     read_checkpoint(model, arguments.checkpoint)
     data, held_out, wording = Phantoms(arguments.data), Phantoms([arguments.held_out]), Wording()
     generator, choice = torch.Generator().manual_seed(rank), random.Random(rank)
-    # A third of the rates of stage 1, half of those of stage 2: every part has learnt before.
+    # A third of the rates of stage 1, half of those of stage 2, since every part has been trained before.
     optimiser, average = Optimiser([model], matrix_rate=1e-3, other_rate=5e-4), Average([model], keep=0.995)
     clock, smooth, reported = Clock(arguments.minutes), None, 0
 
@@ -51,7 +51,7 @@ def main():
         if rate is None:
             break
         picked = torch.randint(len(data), (arguments.batch,), generator=generator).numpy()
-        levels = exposed(data.levels(picked), generator)
+        levels = augmented(data.levels(picked), generator)
         with torch.autocast("cpu", dtype=torch.bfloat16):
             features = model.align_transformer.transformer_layers(model.vision_model(levels))
         loss = objective(model, features, data.truth[picked], wording, choice)

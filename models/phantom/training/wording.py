@@ -1,4 +1,4 @@
-"""Sentences as token ids, and other wordings of them."""
+"""Other wordings of the sentences, and token ids."""
 
 import json
 
@@ -15,7 +15,7 @@ IN_ZONE = ["{s} {z} zone {w}", "{w} in the {s} {z} zone", "There is a {w} in the
 
 
 def other_wordings():
-    """For every sentence of `all_sentences`, other ways to say it."""
+    """Other wordings for every sentence of `all_sentences`."""
     wordings = []
     for kind in KINDS:
         w = WORDS[kind]
@@ -41,7 +41,7 @@ class Wording:
         return ids, mask
 
     def varied(self, random):
-        """Every sentence, four in ten of them in another wording."""
+        """Every sentence, 40 % of them in another wording."""
         return [
             random.choice(others) if random.random() < 0.4 else sentence
             for sentence, others in zip(self.canonical, self.others, strict=True)
@@ -49,7 +49,7 @@ class Wording:
 
 
 def unrelated(random, count=6):
-    """Sentences of made-up words: true of no image."""
+    """Sentences of made-up words, which are true of no image."""
     letters = "abcdefghijklmnopqrstuvwxyz"
     starts = ["There is ", "", "There is a ", "There is no "]
     return [random.choice(starts) + "".join(random.choices(letters, k=random.randint(3, 9))) for _ in range(count)]

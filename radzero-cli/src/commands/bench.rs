@@ -1,4 +1,4 @@
-//! `radzero bench`: how long each stage takes on this machine, on radiographs that are made up.
+//! `radzero bench`: how long each stage takes on this machine, measured on synthetic radiographs.
 
 use std::time::{Duration, Instant};
 
@@ -8,37 +8,37 @@ use serde::Serialize;
 
 use crate::args::BenchArgs;
 use crate::console::{complain, print_last, progress};
-use crate::error::{Failure, Outcome};
+use crate::error::{Completion, Failure};
 use crate::job;
 
-/// Width and height of the radiographs: those of a common detector.
+/// Width and height of the radiographs, as of a common detector.
 const SIZE: (u32, u32) = (2000, 2500);
 
-/// What was measured; times are medians in milliseconds.
+/// The measurements; times are medians in milliseconds.
 #[derive(Debug, Serialize)]
-struct Report<'a> {
+struct Measurements<'a> {
     model: String,
     provider: &'a str,
-    /// As asked for: it also says the precision that a provider computes in.
+    /// The device as requested, which also names the precision of the computation.
     device: String,
     precision: String,
     onnxruntime: &'a str,
     kernels: Option<&'a str>,
-    /// For the graphs on the CPU.
+    /// Threads for the graphs on the CPU.
     threads: usize,
-    /// For resampling, points, masks and maps: differs from `threads` only where `RAYON_NUM_THREADS` says so.
+    /// Threads for resampling, points, masks and maps; differs from `threads` only with `RAYON_NUM_THREADS`.
     pool_threads: usize,
     images: usize,
     prompts: usize,
     batch: usize,
     width: u32,
     height: u32,
-    /// From nothing to an opened model.
+    /// Time to open the model.
     load_ms: f64,
     stages: Vec<Stage>,
-    /// Decoding to points, image by image: one after the other.
+    /// From decoding to points, one image after the other.
     images_per_second: f64,
-    /// Greatest resident memory of the process, where the system tells.
+    /// Peak resident memory of the process, if the system reports it.
     peak_memory_mib: Option<u64>,
 }
 
@@ -50,7 +50,7 @@ struct Stage {
 }
 
 /// Measures stage by stage and prints a table, or JSON.
-pub(crate) fn run(args: &BenchArgs) -> Result<Outcome, Failure> {
+pub(crate) fn run(args: &BenchArgs) -> Result<Completion, Failure> {
     let started = Instant::now();
     let model = job::open(&args.model)?;
     let load = started.elapsed();
@@ -58,7 +58,7 @@ pub(crate) fn run(args: &BenchArgs) -> Result<Outcome, Failure> {
     let png = png()?;
     let bar = progress(images as u64 + 1, "{bar:32} {pos}/{len} images, {eta} left");
     let mut times = Times::default();
-    // The first run allocates; it is not counted.
+    // The first turn warms up and is not counted.
     for turn in 0..=images {
         let counted = Times::of_one(&model, &png, prompts, batch, turn)?;
         if turn > 0 {
@@ -76,10 +76,10 @@ pub(crate) fn run(args: &BenchArgs) -> Result<Outcome, Failure> {
         complain("Times are medians on made-up radiographs; they depend on what else the machine does.");
         print_last(&report.text())?;
     }
-    Ok(Outcome::Done)
+    Ok(Completion::Done)
 }
 
-/// A radiograph's worth of smooth shades and noise, as PNG.
+/// A PNG file of smooth shades and noise with the size of a radiograph.
 fn png() -> Result<Vec<u8>, Failure> {
     let shade = |x: u32, y: u32| {
         let noise = x.wrapping_mul(2_654_435_761).wrapping_add(y.wrapping_mul(40_503)) >> 28;
@@ -92,7 +92,7 @@ fn png() -> Result<Vec<u8>, Failure> {
     Ok(bytes.into_inner())
 }
 
-/// Times of every stage, one entry a turn.
+/// Name, unit and times of every stage, with one time per turn.
 #[derive(Debug, Default)]
 struct Times(Vec<(&'static str, &'static str, Vec<Duration>)>);
 
@@ -112,7 +112,7 @@ impl Times {
         let encoded: Vec<EncodedImage> =
             times.time("encode image (with resampling)", "image", batch, || model.encode_images(&radiographs))?;
         let Some(encoded) = encoded.first() else { return Ok(times) };
-        // Sentences that were not there before: none comes from the cache.
+        // New sentences each turn, so that none comes from the cache.
         let sentences: Vec<String> =
             (0..prompts).map(|index| format!("There is finding number {index} of turn {turn}")).collect();
         times.time("encode prompt, new", "prompt", 1, || {
@@ -157,7 +157,7 @@ impl Times {
         model: &'a RadZero,
         load: Duration,
         (images, prompts, batch): (usize, usize, usize),
-    ) -> Report<'a> {
+    ) -> Measurements<'a> {
         let milliseconds = |duration: Duration| duration.as_secs_f64() * 1e3;
         let stages: Vec<Stage> = self
             .0
@@ -169,7 +169,7 @@ impl Times {
             + of("encode image (with resampling)")
             + of("compare with all prompts")
             + of("points, all prompts");
-        Report {
+        Measurements {
             model: model.directory().hash().to_string(),
             provider: model.image_encoder().map_or("", |encoder| encoder.provider.as_str()),
             device: model.device().to_string(),
@@ -177,7 +177,7 @@ impl Times {
             onnxruntime: model.runtime().version(),
             kernels: model.kernels(),
             threads: model.threads().get(),
-            pool_threads: radzero_score::pool::threads(),
+            pool_threads: radzero_pool::threads(),
             images,
             prompts,
             batch,
@@ -191,9 +191,9 @@ impl Times {
     }
 }
 
-impl Report<'_> {
+impl Measurements<'_> {
     fn text(&self) -> String {
-        // The two differ only where somebody made them.
+        // The two differ only if set so.
         let pool = match self.pool_threads {
             pool if pool == self.threads => String::new(),
             pool => format!(", {pool} beside the graphs"),
@@ -234,7 +234,7 @@ fn median(durations: &[Duration]) -> Duration {
     }
 }
 
-/// Greatest resident memory so far in MiB, as Linux reports it.
+/// Peak resident memory so far in MiB, as reported by Linux.
 fn peak_memory() -> Option<u64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;

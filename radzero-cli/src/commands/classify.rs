@@ -1,15 +1,15 @@
-//! `radzero classify`: a table of probabilities, one row an image, one column a prompt.
+//! `radzero classify`: a table of probabilities, one row per image, one column per prompt.
 
 use radzero_render::text::wrap;
 
 use crate::args::ClassifyArgs;
 use crate::console::{one_line, shown};
 use crate::error::Failure;
-use crate::job::{Report, Seen};
+use crate::job::{ComparedImage, ImageReport};
 use crate::output::files::OutputFiles;
 use crate::output::table::row;
 
-/// Widest column of a prompt, in characters.
+/// Maximum width of a prompt's column, in characters.
 const WIDEST: usize = 16;
 
 pub(crate) struct Classify {
@@ -31,7 +31,7 @@ impl Classify {
     }
 }
 
-impl Report for Classify {
+impl ImageReport for Classify {
     fn files(&self) -> Option<&OutputFiles> {
         None
     }
@@ -40,9 +40,9 @@ impl Report for Classify {
         Some(row(&self.heads, &self.widths))
     }
 
-    fn image(&self, seen: &Seen<'_>) -> Result<String, Failure> {
-        let values = seen.comparisons.iter().map(|comparison| vec![format!("{:.4}", comparison.probability())]);
-        let cells: Vec<Vec<String>> = std::iter::once(vec![shown(seen.path)]).chain(values).collect();
+    fn image(&self, compared: &ComparedImage<'_>) -> Result<String, Failure> {
+        let values = compared.comparisons.iter().map(|comparison| vec![format!("{:.4}", comparison.probability())]);
+        let cells: Vec<Vec<String>> = std::iter::once(vec![shown(compared.path)]).chain(values).collect();
         Ok(row(&cells, &self.widths))
     }
 }

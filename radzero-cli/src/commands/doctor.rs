@@ -1,16 +1,12 @@
-//! `radzero doctor`: which ONNX Runtime is found, and which devices work here.
+//! `radzero doctor`: which ONNX Runtime is found, and which devices work on this machine.
 
 use radzero_core::{Device, Runtime};
 
 use crate::console::{one_line, print, shown};
-use crate::error::{Failure, Outcome};
+use crate::error::{Completion, Failure};
 
-/// Every kind of device, the first of each.
-const DEVICES: [Device; 5] =
-    [Device::Cpu, Device::OpenVino, Device::OpenVinoBf16, Device::Cuda(0), Device::TensorRt(0)];
-
-/// Prints what is found, line by line, as some devices take seconds to try.
-pub(crate) fn run() -> Result<Outcome, Failure> {
+/// Prints line by line, because some devices take seconds to try.
+pub(crate) fn run() -> Result<Completion, Failure> {
     let runtime = Runtime::discover()?;
     let (library, version) = (shown(runtime.library()), runtime.version());
     print(&format!("library    {library}\nversion    {version}; {} or newer needed\n", Runtime::OLDEST))?;
@@ -20,18 +16,18 @@ pub(crate) fn run() -> Result<Outcome, Failure> {
         "cores      {cores}\nkernels    {}\n",
         Runtime::kernels().unwrap_or("none of its own for this processor")
     ))?;
-    let mut outcome = Outcome::Done;
-    for device in DEVICES {
+    let mut completion = Completion::Done;
+    for device in Device::ALL {
         let report = runtime.try_device(device);
         let line = match &report.outcome {
             Ok(time) => format!("works (started in {:.1} ms)", time.as_secs_f64() * 1e3),
             Err(error) => one_line(&format!("{error:#}").replace('\n', " ")).into_owned(),
         };
-        // The CPU is what must work everywhere.
+        // Only the CPU must work everywhere.
         if report.outcome.is_err() && device == Device::Cpu {
-            outcome = Outcome::SomeFailed;
+            completion = Completion::SomeFailed;
         }
         print(&format!("{:<13} {line}\n", device.to_string()))?;
     }
-    Ok(outcome)
+    Ok(completion)
 }

@@ -1,4 +1,4 @@
-//! `radzero infer`: what the model card prints, for people or as JSON, and the maps as arrays.
+//! `radzero infer`: the values that the model card prints, as text or JSON, and the maps as arrays.
 
 use std::path::Path;
 
@@ -9,7 +9,7 @@ use super::title;
 use crate::args::InferArgs;
 use crate::console::one_line;
 use crate::error::Failure;
-use crate::job::{Report, Seen, unicode};
+use crate::job::{ComparedImage, ImageReport, unicode};
 use crate::output::files::{OutputFiles, write_whole};
 use crate::output::json::ImageLine;
 use crate::output::npy::MapWriter;
@@ -25,7 +25,7 @@ impl Infer {
     }
 }
 
-impl Report for Infer {
+impl ImageReport for Infer {
     fn json(&self) -> bool {
         self.json
     }
@@ -34,18 +34,18 @@ impl Report for Infer {
         self.files.as_ref()
     }
 
-    fn image(&self, seen: &Seen<'_>) -> Result<String, Failure> {
-        let paths = self.files.as_ref().map_or(Ok(Vec::new()), |files| files.paths(seen.path))?;
+    fn image(&self, compared: &ComparedImage<'_>) -> Result<String, Failure> {
+        let paths = self.files.as_ref().map_or(Ok(Vec::new()), |files| files.paths(compared.path))?;
         let maps = paths.first();
         let results = match maps {
-            Some(path) => save(path, seen.comparisons)?,
-            None => seen.comparisons.iter().map(Comparison::result).collect(),
+            Some(path) => save(path, compared.comparisons)?,
+            None => compared.comparisons.iter().map(Comparison::result).collect(),
         };
-        if self.json { json(seen, results, maps.map(|path| path.as_path())) } else { Ok(text(seen, &results)) }
+        if self.json { json(compared, results, maps.map(|path| path.as_path())) } else { Ok(text(compared, &results)) }
     }
 }
 
-/// Writes all maps of an image, and returns the results.
+/// Writes the maps of an image, and returns the results.
 fn save(path: &Path, comparisons: &[Comparison]) -> Result<Vec<PromptResult>, Failure> {
     let (height, width) = comparisons.first().map_or((0, 0), |first| (first.height(), first.width()));
     let mut results = Vec::with_capacity(comparisons.len());
@@ -60,9 +60,9 @@ fn save(path: &Path, comparisons: &[Comparison]) -> Result<Vec<PromptResult>, Fa
     Ok(results)
 }
 
-fn text(seen: &Seen<'_>, results: &[PromptResult]) -> String {
-    let mut text = title(seen.path, seen.radiograph);
-    let shape = format!("[{}, {}]", seen.radiograph.height(), seen.radiograph.width());
+fn text(compared: &ComparedImage<'_>, results: &[PromptResult]) -> String {
+    let mut text = title(compared.path, compared.radiograph);
+    let shape = format!("[{}, {}]", compared.radiograph.height(), compared.radiograph.width());
     text.push_str(&format!(
         "  probability  map min  map max  {:<shape$}  prompt\n",
         "map shape",
@@ -81,14 +81,14 @@ fn text(seen: &Seen<'_>, results: &[PromptResult]) -> String {
     text
 }
 
-/// Width of the shape column, its head included.
+/// Width of the shape column, including its header.
 fn width(shape: &str) -> usize {
     shape.len().max("map shape".len())
 }
 
-fn json(seen: &Seen<'_>, results: Vec<PromptResult>, maps: Option<&Path>) -> Result<String, Failure> {
-    // There is a prompt at least.
-    let Some(first) = seen.comparisons.first() else { return Ok(String::new()) };
+fn json(compared: &ComparedImage<'_>, results: Vec<PromptResult>, maps: Option<&Path>) -> Result<String, Failure> {
+    // There is at least one prompt.
+    let Some(first) = compared.comparisons.first() else { return Ok(String::new()) };
     let record = ResultRecord::new(first.image_record(), first.text_record(), results);
-    ImageLine::new(unicode(seen.path)?, record, maps.map(unicode).transpose()?).line()
+    ImageLine::new(unicode(compared.path)?, record, maps.map(unicode).transpose()?).line()
 }

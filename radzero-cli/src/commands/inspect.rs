@@ -1,4 +1,4 @@
-//! `radzero inspect`: how a file is read, and the picture that the model makes of it.
+//! `radzero inspect`: how a file is read, and the picture that the model sees.
 
 use std::collections::BTreeMap;
 use std::io::Write as _;
@@ -17,12 +17,12 @@ use serde::Serialize;
 use super::title;
 use crate::args::InspectArgs;
 use crate::console::{Console, one_line, shown};
-use crate::error::{Failure, Outcome};
+use crate::error::{Completion, Failure};
 use crate::output::files::{OutputFiles, write_whole};
 use crate::{interrupt, job};
 
-/// Runs the command over all files.
-pub(crate) fn run(args: &InspectArgs) -> Result<Outcome, Failure> {
+/// Inspects all files.
+pub(crate) fn run(args: &InspectArgs) -> Result<Completion, Failure> {
     if args.json {
         job::check_unicode(args.files.iter().chain(&args.out).map(PathBuf::as_path))?;
     }
@@ -45,7 +45,7 @@ pub(crate) fn run(args: &InspectArgs) -> Result<Outcome, Failure> {
     Ok(console.finish())
 }
 
-/// The model's square.
+/// The square that the model sees.
 struct Square {
     kind: GeometryKind,
     size: usize,
@@ -74,8 +74,8 @@ fn inspect(
     files: Option<&OutputFiles>,
 ) -> Result<String, Failure> {
     let radiograph = job::read(&args.read.options(), path)?;
-    let people = match (args.phi, radiograph.origin()) {
-        (true, Origin::Dicom) => Some(people(path)?),
+    let patient = match (args.phi, radiograph.origin()) {
+        (true, Origin::Dicom) => Some(patient_identifiers(path)?),
         _ => None,
     };
     let paths = files.map_or(Ok(Vec::new()), |files| files.paths(path))?;
@@ -84,14 +84,14 @@ fn inspect(
         let png = png(square.pixels(&radiograph)?, radiograph.is_gray())?;
         write_whole(picture, |mut file| file.write_all(&png))?;
     }
-    let seen = Inspected { path, radiograph: &radiograph, picture, people };
-    if args.json { seen.json() } else { Ok(seen.text()) }
+    let inspected = Inspected { path, radiograph: &radiograph, picture, identifiers: patient };
+    if args.json { inspected.json() } else { Ok(inspected.text()) }
 }
 
-/// Identifiers by name.
-type People = BTreeMap<&'static str, String>;
+/// Identifiers of patient and study, by name.
+type Identifiers = BTreeMap<&'static str, String>;
 
-fn people(path: &Path) -> Result<People, Failure> {
+fn patient_identifiers(path: &Path) -> Result<Identifiers, Failure> {
     let bytes = std::fs::read(path).map_err(|source| Failure::Read { path: path.to_owned(), source })?;
     Ok(identifiers(&bytes)?.iter().map(|(name, value)| (name, value.to_owned())).collect())
 }
@@ -115,11 +115,11 @@ struct Inspected<'a> {
     path: &'a Path,
     radiograph: &'a Radiograph,
     picture: Option<&'a Path>,
-    people: Option<People>,
+    identifiers: Option<Identifiers>,
 }
 
 #[derive(Serialize)]
-struct Line<'a> {
+struct JsonLine<'a> {
     image: &'a str,
     width: usize,
     height: usize,
@@ -140,7 +140,7 @@ struct Line<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     picture: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    identifiers: Option<&'a People>,
+    identifiers: Option<&'a Identifiers>,
     radzero: &'static str,
 }
 
@@ -149,7 +149,7 @@ impl Inspected<'_> {
         let radiograph = self.radiograph;
         let mut text = title(self.path, radiograph);
         let mut line = |name: &str, value: String| text.push_str(&format!("  {name:<11}{value}\n"));
-        let mut read = word(radiograph.origin());
+        let mut read = term_name(radiograph.origin());
         if let Some(syntax) = radiograph.transfer_syntax() {
             read.push_str(&format!(", {syntax}"));
         }
@@ -162,11 +162,11 @@ impl Inspected<'_> {
         line("levels", format!("{}, {min} to {max}", if radiograph.is_gray() { "gray" } else { "colour" }));
         if let Some(stated) = radiograph.eligibility() {
             let terms = [
-                word(stated.kind),
-                word(stated.modality),
-                word(stated.body_part),
-                word(stated.view),
-                word(stated.intent),
+                term_name(stated.kind),
+                term_name(stated.modality),
+                term_name(stated.body_part),
+                term_name(stated.view),
+                term_name(stated.intent),
             ];
             let names = ["kind", "modality", "body part", "view", "intent"];
             let terms: Vec<String> = names.iter().zip(terms).map(|(name, term)| format!("{name} {term}")).collect();
@@ -184,7 +184,7 @@ impl Inspected<'_> {
         if let Some(picture) = self.picture {
             line("picture", shown(picture));
         }
-        for (name, value) in self.people.iter().flatten() {
+        for (name, value) in self.identifiers.iter().flatten() {
             line("phi", format!("{name} {}", one_line(value)));
         }
         text
@@ -194,7 +194,7 @@ impl Inspected<'_> {
         let (image, picture) = (job::unicode(self.path)?, self.picture.map(job::unicode).transpose()?);
         let radiograph = self.radiograph;
         let (level_min, level_max) = radiograph.levels().range();
-        let line = Line {
+        let line = JsonLine {
             image,
             width: radiograph.width(),
             height: radiograph.height(),
@@ -210,7 +210,7 @@ impl Inspected<'_> {
             eligibility: radiograph.eligibility(),
             chest_radiograph: radiograph.eligibility().and_then(Eligibility::is_chest_radiograph),
             picture,
-            identifiers: self.people.as_ref(),
+            identifiers: self.identifiers.as_ref(),
             radzero: env!("CARGO_PKG_VERSION"),
         };
         let mut line = serde_json::to_string(&line).map_err(|error| Failure::Output(error.into()))?;
@@ -219,8 +219,8 @@ impl Inspected<'_> {
     }
 }
 
-/// A term's name in JSON, for people too.
-fn word(term: impl Serialize) -> String {
+/// The name of a term, as in JSON.
+fn term_name(term: impl Serialize) -> String {
     match serde_json::to_value(term) {
         Ok(serde_json::Value::String(name)) => name,
         _ => String::new(),

@@ -1,9 +1,10 @@
-//! One file a command.
+//! The commands, one file each.
 
 mod bench;
 mod classify;
 mod doctor;
 pub(crate) mod eval;
+mod export;
 mod ground;
 mod infer;
 mod inspect;
@@ -17,12 +18,13 @@ use radzero_core::Radiograph;
 
 use crate::args::Command;
 use crate::console::shown;
-use crate::error::{Failure, Outcome};
+use crate::error::{Completion, Failure};
 use crate::job;
 
-/// Runs a command to its end.
-pub(crate) fn run(command: Command) -> Result<Outcome, Failure> {
+/// Runs a command.
+pub(crate) fn run(command: Command) -> Result<Completion, Failure> {
     match command {
+        Command::Export(args) => export::run(&args),
         Command::Infer(args) => job::run(&args.job, &infer::Infer::new(&args)),
         Command::Classify(args) => job::run(&args.job, &classify::Classify::new(&args)),
         Command::Ground(args) => job::run(&args.job, &ground::Ground),
@@ -36,7 +38,7 @@ pub(crate) fn run(command: Command) -> Result<Outcome, Failure> {
     }
 }
 
-/// The line above an image's results: path and size.
+/// The line above the results of an image: path and size.
 fn title(path: &Path, radiograph: &Radiograph) -> String {
     format!("{}  {} x {}\n", shown(path), radiograph.width(), radiograph.height())
 }

@@ -8,7 +8,7 @@ use crate::NOTICE;
 use crate::args::OverlayArgs;
 use crate::console::{one_line, shown};
 use crate::error::Failure;
-use crate::job::{Report, Seen};
+use crate::job::{ComparedImage, ImageReport};
 use crate::output::files::{OutputFiles, write_whole};
 
 pub(crate) struct Overlay {
@@ -22,20 +22,25 @@ impl Overlay {
     }
 }
 
-impl Report for Overlay {
+impl ImageReport for Overlay {
     fn files(&self) -> Option<&OutputFiles> {
         Some(&self.files)
     }
 
-    fn image(&self, seen: &Seen<'_>) -> Result<String, Failure> {
-        let hash: String = seen.model.directory().hash().to_string().chars().take(12).collect();
+    fn image(&self, compared: &ComparedImage<'_>) -> Result<String, Failure> {
+        let hash: String = compared.model.directory().hash().to_string().chars().take(12).collect();
         let notes = vec![
             format!("Contour: similarity {}. Ring: greatest similarity.", self.threshold),
-            format!("RadZero {}, model {} ({hash})", env!("CARGO_PKG_VERSION"), one_line(&seen.model.manifest().name)),
+            format!(
+                "RadZero {}, model {} ({hash})",
+                env!("CARGO_PKG_VERSION"),
+                one_line(&compared.model.manifest().name)
+            ),
             NOTICE.to_owned(),
         ];
-        let mut picture = Picture::new(seen.radiograph.levels(), seen.comparisons.len(), self.threshold, notes)?;
-        for comparison in seen.comparisons {
+        let mut picture =
+            Picture::new(compared.radiograph.levels(), compared.comparisons.len(), self.threshold, notes)?;
+        for comparison in compared.comparisons {
             let peak = comparison.peak();
             let caption = format!(
                 "probability {:.3}, greatest similarity {:.3} at ({}, {})",
@@ -48,9 +53,9 @@ impl Report for Overlay {
         }
         let png = picture.png()?;
         let mut text = String::new();
-        for path in self.files.paths(seen.path)? {
+        for path in self.files.paths(compared.path)? {
             write_whole(&path, |mut file| file.write_all(&png))?;
-            text.push_str(&format!("{}  ->  {}\n", shown(seen.path), shown(&path)));
+            text.push_str(&format!("{}  ->  {}\n", shown(compared.path), shown(&path)));
         }
         Ok(text)
     }

@@ -8,7 +8,7 @@ use super::title;
 use crate::args::SegmentArgs;
 use crate::console::{one_line, shown};
 use crate::error::Failure;
-use crate::job::{Report, Seen};
+use crate::job::{ComparedImage, ImageReport};
 use crate::output::files::{OutputFiles, write_whole};
 
 pub(crate) struct Segment {
@@ -23,16 +23,16 @@ impl Segment {
     }
 }
 
-impl Report for Segment {
+impl ImageReport for Segment {
     fn files(&self) -> Option<&OutputFiles> {
         self.files.as_ref()
     }
 
-    fn image(&self, seen: &Seen<'_>) -> Result<String, Failure> {
-        let paths = self.files.as_ref().map_or(Ok(Vec::new()), |files| files.paths(seen.path))?;
-        let mut text = title(seen.path, seen.radiograph);
+    fn image(&self, compared: &ComparedImage<'_>) -> Result<String, Failure> {
+        let paths = self.files.as_ref().map_or(Ok(Vec::new()), |files| files.paths(compared.path))?;
+        let mut text = title(compared.path, compared.radiograph);
         text.push_str(&format!("  area above {:<6}     pixels  prompt\n", self.threshold));
-        for (index, comparison) in seen.comparisons.iter().enumerate() {
+        for (index, comparison) in compared.comparisons.iter().enumerate() {
             let mask = comparison.mask(self.threshold)?;
             let area = mask.iter().filter(|&&inside| inside).count();
             let share = 100.0 * area as f64 / mask.len() as f64;

@@ -1,4 +1,4 @@
-//! `radzero verify`: is this model directory whole, and does this machine compute what its checkpoint says?
+//! `radzero verify`: whether a model directory is complete, and whether this machine reproduces the results of its checkpoint.
 
 use radzero_core::ErrorKind;
 use radzero_core::manifest::ModelDirectory;
@@ -6,17 +6,17 @@ use radzero_core::manifest::ModelDirectory;
 use crate::NOTICE;
 use crate::args::VerifyArgs;
 use crate::console::{complain, lines, one_line, print, print_last, progress, shown};
-use crate::error::{Failure, Outcome};
+use crate::error::{Completion, Failure};
 use crate::job;
 
 /// Runs the checks in order and stops at the first that fails.
-pub(crate) fn run(args: &VerifyArgs) -> Result<Outcome, Failure> {
+pub(crate) fn run(args: &VerifyArgs) -> Result<Completion, Failure> {
     complain(NOTICE);
-    // Before any check is printed: wrong usage says nothing about the model.
+    // Wrong usage says nothing about the model, so it is refused before any check is printed.
     args.model.check()?;
     match check(args) {
-        Ok(()) => Ok(Outcome::Done),
-        // What is wrong with the model is this command's result; what kept it from looking is not.
+        Ok(()) => Ok(Completion::Done),
+        // A problem with the model is a result of this command; a problem with running the checks is not.
         Err(Failure::Library(error))
             if matches!(
                 error.kind(),
@@ -25,7 +25,7 @@ pub(crate) fn run(args: &VerifyArgs) -> Result<Outcome, Failure> {
         {
             let message = Failure::Library(error).message();
             print_last(&format!("failed     {}\n", lines(&message).replace('\n', "\n         ")))?;
-            Ok(Outcome::SomeFailed)
+            Ok(Completion::SomeFailed)
         }
         Err(failure) => Err(failure),
     }

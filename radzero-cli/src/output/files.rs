@@ -1,4 +1,4 @@
-//! Names of the files written, and writing them whole.
+//! Names of output files, and writing them completely or not at all.
 
 use std::collections::HashMap;
 use std::ffi::OsString;
@@ -11,21 +11,21 @@ use crate::console::shown;
 use crate::error::Failure;
 use crate::interrupt;
 
-/// Where the files of a job go.
+/// The output files of a job.
 #[derive(Debug)]
 pub(crate) struct OutputFiles {
     directory: PathBuf,
-    /// What follows the stem, one entry a file, with the number of the prompt it belongs to, from 1.
+    /// For each file of an image, what follows the stem, and the number (from 1) of its prompt, if it belongs to one.
     endings: Vec<(String, Option<usize>)>,
 }
 
 impl OutputFiles {
-    /// One file an image, `directory/STEM` + `ending`.
+    /// One file per image, `directory/STEM` + `ending`.
     pub(crate) fn per_image(directory: &Path, ending: &str) -> Self {
         Self { directory: directory.to_owned(), endings: vec![(ending.to_owned(), None)] }
     }
 
-    /// One file an image and prompt, `directory/STEM_SLUG` + `extension`.
+    /// One file per image and prompt, `directory/STEM_SLUG` + `extension`.
     pub(crate) fn per_prompt(directory: &Path, prompts: &[String], extension: &str) -> Self {
         let ending = |(number, prompt): (usize, &String)| (format!("_{}{extension}", slug(prompt)), Some(number));
         Self { directory: directory.to_owned(), endings: (1..).zip(prompts).map(ending).collect() }
@@ -36,7 +36,7 @@ impl OutputFiles {
         &self.directory
     }
 
-    /// Paths of the files of one image, in the order of the prompts where there is one a prompt.
+    /// Paths of the files of an image; with one file per prompt, in the order of the prompts.
     pub(crate) fn paths(&self, image: &Path) -> Result<Vec<PathBuf>, Failure> {
         let stem = stem(image).ok_or_else(|| Failure::NoFileName(image.to_owned()))?;
         let path = |(ending, _): &(String, _)| {
@@ -47,9 +47,9 @@ impl OutputFiles {
         Ok(self.endings.iter().map(path).collect())
     }
 
-    /// Checks that no two files have the same name, and that none would replace an image of the job.
+    /// Checks that no two files have the same name, and that none would overwrite an image of the job.
     ///
-    /// Files of other origin are replaced: a job can be run again.
+    /// Other existing files are overwritten, so that a job can be run again.
     pub(crate) fn check(&self, images: &[PathBuf]) -> Result<(), Failure> {
         let mut writers: HashMap<OsString, String> = HashMap::new();
         for image in images {
@@ -63,7 +63,7 @@ impl OutputFiles {
                 }
             }
         }
-        // Only a file that is there can be an image.
+        // Only an existing file can be an image of the job.
         let mut replaced = HashMap::new();
         for image in images {
             for output in self.paths(image)? {
@@ -73,7 +73,7 @@ impl OutputFiles {
             }
         }
         for image in images {
-            // An image that cannot be found is reported when its turn comes.
+            // A missing image is reported when the loop reaches it.
             let Ok(found) = fs::canonicalize(image) else { continue };
             if let Some(output) = replaced.remove(&found) {
                 return Err(Failure::Overwrite { output, image: image.clone() });
@@ -82,27 +82,27 @@ impl OutputFiles {
         Ok(())
     }
 
-    /// Creates the directory, unless it is there.
+    /// Creates the directory, unless it exists.
     pub(crate) fn create_directory(&self) -> Result<(), Failure> {
         fs::create_dir_all(&self.directory)
             .map_err(|source| Failure::CreateDirectory { path: self.directory.clone(), source })
     }
 }
 
-/// Equal for two paths that may name the same file.
+/// A key that is equal for paths that may name the same file.
 fn key(path: &Path) -> OsString {
     let ignores_case = cfg!(any(windows, target_os = "macos"));
     if ignores_case { path.as_os_str().to_string_lossy().to_lowercase().into() } else { path.into() }
 }
 
-/// Writes the file at `path` by `fill`, whole or not at all: under a temporary name beside it, renamed at the end.
+/// Writes the file at `path` with `fill`, completely or not at all: under a temporary name in the same directory, then renamed.
 pub(crate) fn write_whole(path: &Path, fill: impl FnOnce(&File) -> io::Result<()>) -> Result<(), Failure> {
     let failure = |source| Failure::Write { path: path.to_owned(), source };
     let mut builder = tempfile::Builder::new();
     builder.prefix(".radzero-").suffix(".part");
     #[cfg(unix)]
     {
-        // As any other new file: what the umask leaves of it. The default is the owner alone.
+        // Permissions by the umask, like any other new file; the default of `tempfile` is the owner only.
         use std::os::unix::fs::PermissionsExt as _;
         builder.permissions(fs::Permissions::from_mode(0o666));
     }

@@ -1,17 +1,17 @@
-//! Results as JSON, one object a line.
+//! Results as JSON, one object per line.
 
 use radzero_core::record::ResultRecord;
 use serde::Serialize;
 
 use crate::error::Failure;
 
-/// What is known of one image: the library's record, with the paths.
+/// The result of an image: the record of the library, with the paths.
 #[derive(Debug, Serialize)]
 pub(crate) struct ImageLine<'a> {
     image: &'a str,
     #[serde(flatten)]
     record: ResultRecord,
-    /// The execution provider that ran the image graph, where it is found at a glance.
+    /// The execution provider that ran the image graph, repeated at the top level.
     provider: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     maps: Option<&'a str>,
@@ -22,7 +22,7 @@ impl<'a> ImageLine<'a> {
         Self { image, provider: record.provenance.image_encoder.provider.clone(), record, maps }
     }
 
-    /// The line, with its end.
+    /// The line, with the newline.
     pub(crate) fn line(&self) -> Result<String, Failure> {
         let mut line = serde_json::to_string(self).map_err(|error| Failure::Output(error.into()))?;
         line.push('\n');

@@ -1,4 +1,4 @@
-//! Results as files and text.
+//! Output files and text.
 
 pub(crate) mod files;
 pub(crate) mod json;

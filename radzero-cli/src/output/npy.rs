@@ -6,7 +6,7 @@ use std::io::{self, BufWriter, Seek as _, SeekFrom, Write as _};
 use ndarray::ArrayView2;
 use ndarray_npy::write_zeroed_npy;
 
-/// Writes a float32 array [maps, height, width] map by map, so that only one of them need be in memory.
+/// Writes a float32 array [maps, height, width] map by map, so that only one map is in memory.
 pub(crate) struct MapWriter<'a> {
     file: BufWriter<&'a File>,
     height: usize,
@@ -14,7 +14,7 @@ pub(crate) struct MapWriter<'a> {
 }
 
 impl<'a> MapWriter<'a> {
-    /// Begins the array in an empty file.
+    /// Starts the array in an empty file.
     pub(crate) fn new(file: &'a File, maps: usize, height: usize, width: usize) -> io::Result<Self> {
         write_zeroed_npy::<f32, _>(file, (maps, height, width)).map_err(io::Error::other)?;
         let data = (maps * height * width * size_of::<f32>()) as u64;
@@ -30,11 +30,11 @@ impl<'a> MapWriter<'a> {
             let message = format!("a map of shape {:?} expected, {:?} found", (self.height, self.width), map.dim());
             return Err(io::Error::other(message));
         }
-        // The header says the machine's own byte order.
+        // The header declares the native byte order.
         map.iter().try_for_each(|value| self.file.write_all(&value.to_ne_bytes()))
     }
 
-    /// Ends the array.
+    /// Finishes the array.
     pub(crate) fn finish(mut self) -> io::Result<()> {
         self.file.flush()
     }
@@ -60,7 +60,7 @@ mod tests {
         writer.finish().unwrap();
         let read: Array3<f32> = ndarray_npy::read_npy(&path).unwrap();
         assert_eq!(read, maps);
-        // What NumPy looks at: magic, version, and a header that says the type.
+        // NumPy reads the magic and the header with type and shape.
         let bytes = std::fs::read(&path).unwrap();
         assert_eq!(&bytes[..6], b"\x93NUMPY");
         assert!(String::from_utf8_lossy(&bytes[..128]).contains("'shape': (2, 3, 5)"));

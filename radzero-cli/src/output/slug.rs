@@ -5,15 +5,15 @@ use std::path::Path;
 
 use radzero_core::manifest::sha256_bytes;
 
-/// Longest slug in bytes, the hash of a shortened one included; file names may have 255.
+/// Maximum length of a slug in bytes, including the hash; file names may have 255.
 const LONGEST: usize = 96;
 
-/// Characters of the hash that keeps shortened slugs apart.
+/// Characters of the hash that distinguishes shortened slugs.
 const HASH: usize = 8;
 
-/// A sentence as part of a file name: letters and digits in lower case, everything between them one hyphen.
+/// A sentence as part of a file name: letters and digits in lower case, with a hyphen for everything between them.
 ///
-/// A long sentence is cut, and told from others with the same beginning by the start of its SHA-256.
+/// A long sentence is truncated, and the start of its SHA-256 distinguishes it from others with the same beginning.
 pub(crate) fn slug(prompt: &str) -> String {
     let words: Vec<String> = prompt
         .split(|character: char| !character.is_alphanumeric())
@@ -22,7 +22,7 @@ pub(crate) fn slug(prompt: &str) -> String {
         .collect();
     let mut slug = words.join("-");
     if slug.is_empty() {
-        // Nothing but punctuation; the model will see tokens in it nevertheless.
+        // Only punctuation, which the model accepts.
         return hash(prompt);
     }
     if slug.len() > LONGEST {
@@ -36,9 +36,9 @@ fn hash(prompt: &str) -> String {
     sha256_bytes(prompt.as_bytes()).to_string().chars().take(HASH).collect()
 }
 
-/// The stem of an image's file name; `None` where the path ends in no file name.
+/// The stem of an image's file name; `None` if the path has no file name.
 ///
-/// DICOM files are often named by a UID without an extension (`1.2.840.10008.7`): a last part of digits only belongs to the
+/// DICOM files are often named by a UID without an extension (`1.2.840.10008.7`), so an extension of digits belongs to the
 /// stem.
 pub(crate) fn stem(image: &Path) -> Option<OsString> {
     let digits = |extension: &OsStr| extension.as_encoded_bytes().iter().all(u8::is_ascii_digit);

@@ -1,7 +1,6 @@
-//! Text for people.
+//! Text tables.
 
-/// Lines side by side: a first column to the left, the others to the right, each as wide as given. The last lines of all
-/// cells stand level.
+/// A row of cells with several lines, aligned at their last lines: the first column to the left, the others to the right.
 pub(crate) fn row(cells: &[Vec<String>], widths: &[usize]) -> String {
     let height = cells.iter().map(Vec::len).max().unwrap_or(0);
     let mut text = String::new();

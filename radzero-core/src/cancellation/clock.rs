@@ -1,4 +1,4 @@
-//! One thread of the process that ends what has a deadline.
+//! The clock: one thread per process that ends cancellations at their deadlines.
 
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -12,23 +12,23 @@ use radzero_format::{Error, ErrorKind, Result};
 use super::{CLOCK, LATE, State};
 
 struct Clock {
-    /// 0 before it is used first.
+    /// The process that the clock belongs to; 0 before its first use.
     process: AtomicU32,
     alarms: Mutex<Alarms>,
     changed: Condvar,
-    /// That of a forked child, which has no thread of its parent's, and must not wait for a lock that one of them held.
+    /// The clock of a forked child: it lacks the parent's threads, and must not wait for a mutex that one of them may hold.
     of_child: OnceLock<Box<Clock>>,
 }
 
 struct Alarms {
-    /// Whether there is a thread that rings them.
-    runs: bool,
+    /// Whether the thread has been started.
+    started: bool,
     next: u64,
-    /// By time, and by number where times are equal.
+    /// By time; alarms for the same time by number.
     all: BTreeMap<(Instant, u64), Weak<State>>,
 }
 
-/// Something to be ended; dropping it forgets it.
+/// An alarm that ends a cancellation; dropping it turns it off.
 pub(super) struct Alarm {
     clock: &'static Clock,
     key: (Instant, u64),
@@ -36,7 +36,7 @@ pub(super) struct Alarm {
 
 impl Drop for Alarm {
     fn drop(&mut self) {
-        // Not in a forked child: see above.
+        // Not in a forked child: see `of_child`.
         if self.clock.process.load(Ordering::Relaxed) == std::process::id() {
             self.clock.alarms().all.remove(&self.key);
         }
@@ -46,15 +46,15 @@ impl Drop for Alarm {
 /// Ends `state` at `deadline`.
 ///
 /// # Errors
-/// [`ErrorKind::Resources`] if no thread can be had.
+/// [`ErrorKind::Resources`] if the thread cannot be started.
 pub(super) fn at(deadline: Instant, state: Weak<State>) -> Result<Alarm> {
     let clock = Clock::of_process();
     let mut alarms = clock.alarms();
-    if !alarms.runs {
+    if !alarms.started {
         thread::Builder::new().name(CLOCK.into()).spawn(|| clock.run()).map_err(|refused| {
             Error::new(ErrorKind::Resources, "a deadline needs a thread, and none can be had").with_source(refused)
         })?;
-        alarms.runs = true;
+        alarms.started = true;
     }
     let key = (deadline, alarms.next);
     alarms.next += 1;
@@ -67,7 +67,7 @@ pub(super) fn at(deadline: Instant, state: Weak<State>) -> Result<Alarm> {
 
 impl Clock {
     const fn new(process: u32) -> Self {
-        let alarms = Mutex::new(Alarms { runs: false, next: 0, all: BTreeMap::new() });
+        let alarms = Mutex::new(Alarms { started: false, next: 0, all: BTreeMap::new() });
         Self { process: AtomicU32::new(process), alarms, changed: Condvar::new(), of_child: OnceLock::new() }
     }
 
@@ -101,7 +101,7 @@ impl Clock {
                     let due = alarms.all.pop_first();
                     drop(alarms);
                     if let Some(state) = due.and_then(|(_, state)| state.upgrade()) {
-                        // Listeners do not panic. If one did, the other deadlines of the process would still be kept.
+                        // Listeners should not panic. If one does, the process's other deadlines must still be met.
                         drop(catch_unwind(AssertUnwindSafe(|| state.end(LATE))));
                     }
                     self.alarms()

@@ -1,4 +1,4 @@
-//! Ending calls from another thread, or at a deadline.
+//! Cancelling calls from another thread or at a deadline.
 
 mod clock;
 
@@ -10,21 +10,21 @@ use std::time::{Duration, Instant};
 
 use radzero_format::{Error, ErrorKind, Result};
 
-use crate::runtime::Process;
+use crate::process::Process;
 
-/// The name of the thread that ends what has a deadline.
+/// The name of the thread that ends cancellations at their deadlines.
 pub(crate) const CLOCK: &str = "radzero-clock";
 
-/// Ends the calls that it was given to, from any thread or at a deadline: those that wait, and those that run.
+/// Ends the calls that it was passed to, from any thread or at a deadline, whether they wait or run.
 ///
-/// Clones are the same. What has ended stays so: take a new one for new calls, and in a forked child.
+/// Clones share one state. It cannot be reset: use a new one for new calls, and in a forked child.
 ///
 /// ```
 /// use std::time::Duration;
 /// use radzero_core::{Cancellation, ErrorKind};
 ///
 /// let whole_request = Cancellation::after(Duration::from_secs(10));
-/// // Hand it to each call of the request, and look between steps of your own.
+/// // Pass it to each call of the request, and check it between steps of your own.
 /// whole_request.check()?;
 /// whole_request.cancel();
 /// assert_eq!(whole_request.check().unwrap_err().kind(), ErrorKind::Cancelled);
@@ -34,13 +34,13 @@ pub(crate) const CLOCK: &str = "radzero-clock";
 pub struct Cancellation(Arc<State>);
 
 struct State {
-    /// Where its lock may be taken: a forked child may find it held for good.
+    /// The process in which the mutexes may be locked: in a forked child one may stay locked forever.
     process: Process,
     /// One of [`RUNNING`], [`CANCELLED`], [`LATE`].
     ended: AtomicU8,
     deadline: Option<Instant>,
     listeners: Mutex<Listeners>,
-    /// What ends this one too.
+    /// The listeners on the parents, which end this one too.
     parents: Mutex<Vec<Entry>>,
 }
 
@@ -48,7 +48,7 @@ const RUNNING: u8 = 0;
 const CANCELLED: u8 = 1;
 const LATE: u8 = 2;
 
-/// What is called at the end.
+/// Called with the cause at the end.
 type Listener = Arc<dyn Fn(u8) + Send + Sync>;
 
 #[derive(Default)]
@@ -58,35 +58,36 @@ struct Listeners {
 }
 
 impl Cancellation {
-    /// Not cancelled, and without a deadline.
+    /// A cancellation without a deadline.
     #[must_use]
     pub fn new() -> Self {
         Self::any(&[], None)
     }
 
-    /// Ends by itself at `deadline`.
+    /// A cancellation that ends by itself at `deadline`.
     #[must_use]
     pub fn until(deadline: Instant) -> Self {
         Self::any(&[], Some(deadline))
     }
 
-    /// Ends by itself after `timeout`.
+    /// A cancellation that ends by itself after `timeout`.
     #[must_use]
     pub fn after(timeout: Duration) -> Self {
-        // A time that the clock cannot show is never reached.
+        // A deadline that overflows `Instant` is never reached.
         Self::any(&[], Instant::now().checked_add(timeout))
     }
 
-    /// Ends with the first of `parents`, at its deadline, or alone.
+    /// Ends with the first of `parents`, at its deadline, or when it is cancelled itself.
     pub(crate) fn any(parents: &[Self], deadline: Option<Instant>) -> Self {
         let deadline = parents.iter().filter_map(Self::deadline).chain(deadline).min();
-        let elsewhere = parents.iter().map(|parent| parent.0.process).find(|process| process.check().is_err());
-        let state = State::new(elsewhere.unwrap_or_else(Process::current), deadline);
+        let forked = parents.iter().map(|parent| parent.0.process).find(|process| process.check().is_err());
+        let state = State::new(forked.unwrap_or_else(Process::current), deadline);
         state.follow(parents, State::end);
         Self(state)
     }
 
-    /// Ends with the last of `parents`, or alone. Somebody must be listening to those that have a deadline.
+    /// Ends with the last of `parents`, or when it is cancelled itself. Parents with a deadline must have another listener: only
+    /// then do they end by themselves.
     pub(crate) fn all(parents: &[Self]) -> Self {
         if let [one] = parents {
             return one.clone();
@@ -101,7 +102,7 @@ impl Cancellation {
         Self(state)
     }
 
-    /// Ends the calls: they return [`ErrorKind::Cancelled`], a run in progress within one operator's time.
+    /// Ends the calls with [`ErrorKind::Cancelled`]. A graph in progress stops after its current operator.
     pub fn cancel(&self) {
         self.0.end(CANCELLED);
     }
@@ -112,13 +113,13 @@ impl Cancellation {
         self.0.cause() != RUNNING
     }
 
-    /// When it ends by itself.
+    /// The time at which it ends by itself.
     #[must_use]
     pub fn deadline(&self) -> Option<Instant> {
         self.0.deadline
     }
 
-    /// Nothing while it has not ended: to be called between the steps of long work.
+    /// Returns an error once it has ended. Call it between the steps of long work.
     ///
     /// # Errors
     /// [`ErrorKind::Cancelled`], [`ErrorKind::Deadline`].
@@ -130,11 +131,11 @@ impl Cancellation {
         }
     }
 
-    /// Calls `at_end` when it ends, on the thread that ends it and without a lock, or at once if it has. At most once, and perhaps
-    /// still while the guard is dropped.
+    /// Calls `at_end` when it ends, on the thread that ends it and without holding a mutex; at once if it has already ended. It is
+    /// called at most once, and possibly while the returned guard is being dropped.
     ///
     /// # Errors
-    /// [`ErrorKind::Resources`] if the deadline needs a thread that cannot be had, [`ErrorKind::Forked`].
+    /// [`ErrorKind::Resources`] if the thread for deadlines cannot be started, [`ErrorKind::Forked`].
     pub(crate) fn listen(&self, at_end: impl Fn() + Send + Sync + 'static) -> Result<Listening> {
         self.0.process.check()?;
         let entry = self.0.add(Arc::new(move |_| at_end()));
@@ -159,7 +160,7 @@ impl State {
         })
     }
 
-    /// Calls `at_end` with this state and the cause when one of `parents` ends, which do not keep it alive.
+    /// Calls `at_end` with this state and the cause when one of `parents` ends. The parents hold only weak references to it.
     fn follow(self: &Arc<Self>, parents: &[Cancellation], at_end: impl Fn(&Self, u8) + Send + Sync + 'static) {
         let at_end = Arc::new(at_end);
         let follow = |parent: &Cancellation| {
@@ -182,13 +183,13 @@ impl State {
     }
 
     fn end(&self, cause: u8) {
-        // Its deadline may have passed, and the alarm not rung yet.
+        // The deadline may have passed before its alarm rang.
         let cause = match self.cause() {
             RUNNING => cause,
             earlier => earlier,
         };
         if self.process.check().is_err() {
-            // Nobody listens here.
+            // In a forked child, nobody listens.
             self.ended.store(cause, Ordering::SeqCst);
             return;
         }
@@ -228,7 +229,7 @@ impl State {
     }
 }
 
-/// A listener's place; dropping it ends the listening.
+/// A registered listener; dropping it removes the listener.
 struct Entry {
     state: Arc<State>,
     id: u64,
@@ -238,13 +239,13 @@ impl Drop for Entry {
     fn drop(&mut self) {
         if self.state.process.check().is_ok() {
             let removed = self.state.listeners().all.remove(&self.id);
-            // What it holds may listen itself: not under the lock.
+            // Dropped without the mutex: it may hold a guard of another listener.
             drop(removed);
         }
     }
 }
 
-/// A listener that waits for the end; dropping it ends the listening.
+/// A guard of [`Cancellation::listen`]; dropping it removes the listener.
 pub(crate) struct Listening {
     _entry: Entry,
     _alarm: Option<clock::Alarm>,
@@ -276,7 +277,7 @@ mod tests {
     }
 
     #[test]
-    fn listeners_are_called_once_and_late_ones_at_once() {
+    fn listeners_are_called_once_and_late_ones_immediately() {
         let (cancellation, calls) = (Cancellation::new(), Arc::new(AtomicUsize::new(0)));
         let count = || {
             let calls = calls.clone();
@@ -295,7 +296,7 @@ mod tests {
     }
 
     #[test]
-    fn a_deadline_calls_without_anyone_looking() {
+    fn a_deadline_ends_without_a_check() {
         let (sender, receiver) = channel();
         let soon = Cancellation::after(Duration::from_millis(30));
         let _listening = soon.listen(move || sender.send(Instant::now()).unwrap()).unwrap();
@@ -303,7 +304,7 @@ mod tests {
         let called = receiver.recv_timeout(Duration::from_secs(20)).unwrap();
         assert!(called >= soon.deadline().unwrap());
         assert_eq!(kind(&soon), Some(ErrorKind::Deadline));
-        // It was late before it was cancelled.
+        // The deadline passed before the cancellation.
         soon.cancel();
         assert_eq!(kind(&soon), Some(ErrorKind::Deadline));
         assert_eq!(kind(&Cancellation::after(Duration::MAX)), None);
@@ -311,7 +312,7 @@ mod tests {
     }
 
     #[test]
-    fn alarms_ring_in_the_order_of_their_times() {
+    fn alarms_ring_in_order_of_time() {
         let (sender, receiver) = channel();
         let start = Instant::now();
         let all: Vec<_> = [40, 10, 30, 20]
@@ -340,7 +341,7 @@ mod tests {
         assert_eq!(kind(&third), Some(ErrorKind::Cancelled));
         let both = Cancellation::all(&[Cancellation::new(), two.clone()]);
         let never = Cancellation::all(&[one.clone(), two.clone()]);
-        // Nothing of the children is left behind.
+        // The children leave no listeners behind.
         drop((first, second, third, both, never));
         assert!(two.0.listeners().all.is_empty());
     }

@@ -1,4 +1,4 @@
-//! Choices made before a model is opened.
+//! Options for opening a model.
 
 use std::fmt;
 use std::num::NonZeroUsize;
@@ -11,27 +11,28 @@ use radzero_format::{Error, ErrorKind, Result};
 use radzero_kernels::Kernels;
 use radzero_score::Scorer;
 
-use super::prompts::PromptCache;
+use super::prompt_cache::PromptCache;
 use super::{RadZero, TextEncoder};
+use crate::process::Process;
 use crate::prompt::Tokenizer;
-use crate::runtime::{
-    Device, ImageSession, Process, Runtime, SessionOptions, TextSession, check_device, check_memory_limit,
-};
+#[cfg(feature = "share-ort")]
+use crate::runtime::{Configured, SessionBuilder};
+use crate::runtime::{Device, ImageSession, Runtime, SessionOptions, TextSession, check_export, check_memory_limit};
 
-/// Prompt embeddings kept by default (3 KiB each at full size).
+/// How many prompt embeddings are cached by default (3 KiB each at full size).
 const PROMPT_CACHE: usize = 4096;
 
-/// Which of a model's two encoders are opened.
+/// Which of a model's two encoders to open.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Encoders {
-    /// Both.
+    /// Both of them.
     #[default]
     Both,
-    /// That of images alone, to store what it gives. The text graph's files need not be there.
+    /// Only the image encoder, to store encoded images. The text graph's files may be missing.
     Image,
-    /// That of sentences alone, to compare them with stored images. The image graph's files need not be there, and its precision
-    /// does not matter: the text graph is of 32 bits in every model.
+    /// Only the text encoder, to compare sentences with stored images. The image graph's files may be missing, and its precision does
+    /// not matter: the text graph is always 32-bit.
     Text,
 }
 
@@ -44,7 +45,7 @@ impl Encoders {
         self != Self::Image
     }
 
-    /// Whether a file of the model directory is needed for them. The self-test is a file of its own.
+    /// Whether these encoders need a file of the model directory.
     fn need(self, file: &str, manifest: &Manifest) -> bool {
         let of_graph = |graph: &str| file == graph || file.strip_suffix(".data") == Some(graph);
         let other = [
@@ -58,7 +59,7 @@ impl Encoders {
 /// The tokenizer's file.
 const TOKENIZER: &str = "tokenizer.json";
 
-/// Choices for [`RadZero::builder`]; the defaults are the CPU, all cores, both encoders, and the runtime that
+/// Options for opening a model, from [`RadZero::builder`]. The defaults are the CPU, all cores, both encoders, and the runtime that
 /// [`Runtime::discover`] finds.
 #[must_use]
 pub struct RadZeroBuilder {
@@ -91,78 +92,75 @@ impl RadZeroBuilder {
         }
     }
 
-    /// Runs on `device`, or not at all.
+    /// Runs the model on `device`. There is no fallback.
     pub fn device(mut self, device: Device) -> Self {
         self.options.device = device;
         self
     }
 
-    /// Opens these encoders alone. What needs the other one is an error,
+    /// Opens only these encoders. Calls that need the other one fail with
     /// [`ErrorKind::EncoderNotOpen`](crate::ErrorKind::EncoderNotOpen).
     pub fn encoders(mut self, encoders: Encoders) -> Self {
         self.encoders = encoders;
         self
     }
 
-    /// Uses this many threads for a run on the CPU; by default one a core. Reading, resampling and maps have their own number:
-    /// [`set_threads`](crate::set_threads). Give both the same for one budget.
+    /// Uses this many threads for a run on the CPU; by default one per core. Reading, resampling and maps have their own number,
+    /// [`set_threads`](crate::set_threads). Set both to the same value to stay within one budget.
     pub fn threads(mut self, threads: NonZeroUsize) -> Self {
         self.options.threads = threads;
         self
     }
 
-    /// Lets at most this many callers wait for each encoder, beside the one that is served; one more gets
-    /// [`ErrorKind::Busy`](crate::ErrorKind::Busy) at once. By default any number wait. An [`EncoderQueue`](crate::EncoderQueue) has a
-    /// bound of its own instead.
+    /// Lets at most this many callers wait for each encoder, besides the one being served; the next gets
+    /// [`ErrorKind::Busy`](crate::ErrorKind::Busy) at once. By default any number may wait. An [`EncoderQueue`](crate::EncoderQueue) has
+    /// its own bound instead.
     pub fn max_waiting(mut self, callers: usize) -> Self {
         self.options.max_waiting = Some(callers);
         self
     }
 
-    /// Keeps the embeddings of this many prompts, least recently used out first; 0 keeps none. 4096 by default, 3 KiB each at
-    /// full size, besides the sentences themselves. [`RadZero::clear_prompt_cache`] forgets them.
+    /// Caches the embeddings of this many prompts and evicts the least recently used; 0 caches none. By default 4096, at 3 KiB each
+    /// (full size) plus the sentence. [`RadZero::clear_prompt_cache`] empties the cache.
     pub fn prompt_cache(mut self, prompts: usize) -> Self {
         self.prompt_cache = prompts;
         self
     }
 
-    /// Leaves both graphs' layers, and the image graph's attention, on the CPU to ONNX Runtime's kernels, instead of the project's own
-    /// ([`RadZero::kernels`]): to compare the two.
+    /// Runs the graphs on the CPU with ONNX Runtime's kernels only, without the project's own ([`RadZero::kernels`]), to compare the
+    /// two.
     pub fn onnxruntime_kernels(mut self) -> Self {
         self.options.kernels = None;
         self
     }
 
-    /// Limits the memory that a provider takes on a GPU for each of the two graphs, in bytes: CUDA's arena, which must be larger than the
-    /// graph's weights ([`ErrorKind::Argument`] at opening), TensorRT's workspace.
+    /// Limits the GPU memory of each of the two graphs, in bytes: on CUDA the arena, which must be larger than the graph's weights
+    /// ([`ErrorKind::Argument`] at opening); on TensorRT the workspace.
     pub fn memory_limit(mut self, bytes: usize) -> Self {
         self.options.memory_limit = Some(bytes);
         self
     }
 
-    /// Keeps TensorRT's engines under `folder`, where the next start finds them: building them takes minutes.
+    /// Keeps TensorRT's engines, which take minutes to build, under `folder` for the next start.
     ///
-    /// An engine is used again only for the same model, device and version of ONNX Runtime; TensorRT itself checks its own
-    /// version and the kind of GPU.
+    /// An engine is reused only for the same model, device and version of ONNX Runtime; TensorRT itself checks its own version and
+    /// the kind of GPU.
     pub fn engine_cache(mut self, folder: impl Into<PathBuf>) -> Self {
         self.options.engine_cache = Some(folder.into());
         self
     }
 
-    /// Uses this runtime: one loaded from a chosen path, or a host's own environment.
+    /// Uses this runtime, loaded from a path of your choice or made from your own environment.
     pub fn runtime(mut self, runtime: Runtime) -> Self {
         self.runtime = Some(runtime);
         self
     }
 
-    /// Changes the session options of both graphs last, for what has no method here.
+    /// Changes the session options of both graphs, after everything else, for options that have no method here.
     #[cfg(feature = "share-ort")]
     pub fn configure_session(
         mut self,
-        configure: impl Fn(ort::session::builder::SessionBuilder) -> ort::Result<ort::session::builder::SessionBuilder>
-        + Send
-        + Sync
-        + 'static,
+        configure: impl Fn(SessionBuilder) -> Configured + Send + Sync + 'static,
     ) -> Self {
         self.options.configure = Some(Arc::new(configure));
         self
@@ -172,24 +170,24 @@ impl RadZeroBuilder {
     ///
     /// # Errors
     /// [`ErrorKind::Model`](crate::ErrorKind::Model) if the directory is incomplete or damaged,
-    /// [`ErrorKind::ModelVersion`](crate::ErrorKind::ModelVersion) if it is of another version,
+    /// [`ErrorKind::ModelVersion`](crate::ErrorKind::ModelVersion) if its format has another version,
     /// [`ErrorKind::Runtime`](crate::ErrorKind::Runtime) if ONNX Runtime cannot be loaded,
     /// [`ErrorKind::RuntimeInUse`](crate::ErrorKind::RuntimeInUse) if the process uses another,
     /// [`ErrorKind::Provider`](crate::ErrorKind::Provider) if the device cannot run the graphs here,
     /// [`ErrorKind::Argument`](crate::ErrorKind::Argument) if the memory limit is below a graph's weights on CUDA,
-    /// [`ErrorKind::Resources`](crate::ErrorKind::Resources) if a thread or memory is refused; on a GPU, where both graphs are run
-    /// once so that the first image does not wait for the device, [`ErrorKind::Inference`](crate::ErrorKind::Inference) if that
-    /// fails.
+    /// [`ErrorKind::Resources`](crate::ErrorKind::Resources) if a thread or memory is refused,
+    /// [`ErrorKind::Inference`](crate::ErrorKind::Inference) on a GPU if a first run fails: both graphs are run once, so that the first
+    /// image does not wait for the device.
     pub fn open(mut self) -> Result<RadZero> {
         let span = tracing::info_span!("radzero.open", device = %self.options.device);
         let _entered = span.enter();
-        // The directory first: it is quick to check, and does not need the library.
+        // The directory first, as it is quick to check and does not need the library.
         let directory = ModelDirectory::read(&self.path)?;
         let manifest = directory.manifest();
         directory.check_sizes(|file| self.encoders.need(file, manifest))?;
         let device = self.options.device;
         let precision = if self.encoders.image() { manifest.precision } else { Precision::Fp32 };
-        check_device(device, precision, manifest.target)?;
+        check_export(device, precision, manifest.target)?;
         let check_limit = |graph| check_memory_limit(device, self.options.memory_limit, manifest, graph);
         if self.encoders.image() {
             check_limit(&manifest.image_encoder)?;
@@ -221,7 +219,7 @@ impl RadZeroBuilder {
             }
             None => None,
         };
-        // The files are opened by name, one after the other: another model may have taken theirs meanwhile.
+        // The files are opened by name, one after the other, so the directory may have been replaced in between.
         if ModelDirectory::read(&self.path)?.hash() != directory.hash() {
             let message = format!("{} was replaced while it was opened: open it again", self.path.display());
             return Err(Error::new(ErrorKind::Model, message));

@@ -1,9 +1,10 @@
-//! The model: opens a model directory and takes a radiograph and sentences through all stages.
+//! The model: opens a model directory and runs all stages on a radiograph and sentences.
 //!
 //! radiograph -> pixels -> tokens; sentence -> token ids -> embedding; tokens x embedding -> comparison -> map -> peak, mask.
 
 mod builder;
-mod prompts;
+mod encode_prompts;
+mod prompt_cache;
 mod self_test;
 
 use std::fmt;
@@ -16,21 +17,24 @@ use ndarray::{Array2, Array3, ArrayView, ArrayView2, Dimension};
 use radzero_format::manifest::{Manifest, ModelDirectory};
 use radzero_format::record::{EncoderRecord, ImageRecord, ModelRecord, TextRecord};
 use radzero_format::{Error, ErrorKind, Result};
-use radzero_score::{Comparison, EncodedImage, EncodedPrompt, Scorer, pool};
+use radzero_pool as pool;
+use radzero_score::{Comparison, EncodedImage, EncodedPrompt, Scorer};
 
 pub use self::builder::{Encoders, RadZeroBuilder};
-use self::prompts::PromptCache;
+use self::prompt_cache::PromptCache;
 pub use self::self_test::SelfTestReport;
+use crate::cancellation::Cancellation;
 use crate::pixels::to_model;
+use crate::process::Process;
 use crate::prompt::Tokenizer;
 use crate::radiograph::Radiograph;
-use crate::runtime::{Cancellation, Device, ImageSession, Patience, Placement, Process, Runtime, TextSession};
+use crate::runtime::{Device, ImageSession, Patience, Placement, Runtime, TextSession};
 
-/// Prompts compared between two looks at a cancellation: milliseconds.
-const COMPARED: usize = 32;
+/// Prompts compared between two checks of a cancellation, which takes milliseconds.
+const COMPARE_BATCH: usize = 32;
 
-/// An opened model. `Send + Sync`; every call takes `&self`, concurrent calls queue for the encoders. For many images, or many
-/// callers, there is the [`EncoderQueue`](crate::EncoderQueue).
+/// An opened model. It is `Send + Sync`, and every call takes `&self`; concurrent calls wait in line for the encoders. For many
+/// images or many callers, use an [`EncoderQueue`](crate::EncoderQueue).
 ///
 /// ```no_run
 /// use radzero_core::{RadZero, Radiograph};
@@ -58,17 +62,17 @@ pub struct RadZero {
     scorer: Scorer,
 }
 
-/// What encodes sentences.
+/// Encodes sentences.
 struct TextEncoder {
     session: TextSession,
     tokenizer: Tokenizer,
-    /// Of every embedding.
+    /// The record of every embedding.
     record: Arc<TextRecord>,
     cache: PromptCache,
 }
 
 impl RadZero {
-    /// Opens the model directory at `path` on the CPU with all cores. [`RadZero::builder`] chooses otherwise.
+    /// Opens the model directory at `path` on the CPU with all cores. [`RadZero::builder`] has more options.
     ///
     /// # Errors
     /// As [`RadZeroBuilder::open`].
@@ -76,12 +80,12 @@ impl RadZero {
         Self::builder(path).open()
     }
 
-    /// Chooses device, threads and runtime before opening the model directory at `path`.
+    /// Opens the model directory at `path` with a choice of device, threads, runtime and more.
     pub fn builder(path: impl AsRef<Path>) -> RadZeroBuilder {
         RadZeroBuilder::new(path.as_ref())
     }
 
-    /// What the manifest says.
+    /// The manifest.
     #[must_use]
     pub fn manifest(&self) -> &Manifest {
         self.directory.manifest()
@@ -93,13 +97,13 @@ impl RadZero {
         &self.directory
     }
 
-    /// The device that the model was opened for: it runs the image graph.
+    /// The device that the model was opened for. It runs the image graph.
     #[must_use]
     pub fn device(&self) -> Device {
         self.device
     }
 
-    /// Threads for a run on the CPU: those of [`RadZeroBuilder::threads`].
+    /// Threads for runs on the CPU, as set by [`RadZeroBuilder::threads`].
     #[must_use]
     pub fn threads(&self) -> NonZeroUsize {
         self.threads
@@ -111,29 +115,31 @@ impl RadZero {
         &self.runtime
     }
 
-    /// The model as results record it.
+    /// The model, as stored in result records.
     #[must_use]
     pub fn record(&self) -> &ModelRecord {
         &self.record
     }
 
-    /// What runs the image graph, as the session reports it; `None` where that encoder was not opened.
+    /// How the image graph runs, as reported by its session; `None` if that encoder is not open.
     #[must_use]
     pub fn image_encoder(&self) -> Option<&EncoderRecord> {
         self.image.as_ref().map(ImageSession::record)
     }
 
-    /// What runs the text graph, as the session reports it; `None` where that encoder was not opened. Its device is
-    /// [`Device::for_text`] of the model's.
+    /// How the text graph runs, as reported by its session; `None` if that encoder is not open. Its device is
+    /// [`Device::for_text`] of the model's device.
     #[must_use]
     pub fn text_encoder(&self) -> Option<&EncoderRecord> {
         self.text.as_ref().map(|text| text.session.record())
     }
 
-    /// The instruction set of the project's own kernels that run layers of both graphs and the image graph's attention
-    /// (`avx512`, `avx2`, `neon`); `None` where ONNX Runtime's run all of them: on devices other than the CPU, on other processors,
-    /// and for graphs without [operators](crate::operators) of the project's own. Which of these run, and how many, is in
-    /// [`image_placement`](Self::image_placement): what a processor has no kernels for (8 bits without AVX-512) runs as its definition.
+    /// The instruction set of the project's own kernels (`avx512`, `avx2`, `neon`), which run layers of both graphs and the image
+    /// graph's attention. `None` if ONNX Runtime's kernels run all nodes: on devices other than the CPU, on other processors, and
+    /// for graphs without the project's own [operators](crate::operators).
+    ///
+    /// [`image_placement`](Self::image_placement) counts the nodes that use them. Operators for which the processor has no kernel
+    /// (8 bits without AVX-512) run by their definition in the graph.
     #[must_use]
     pub fn kernels(&self) -> Option<&str> {
         self.image_encoder()
@@ -141,25 +147,25 @@ impl RadZero {
             .or_else(|| self.text_encoder().and_then(|encoder| encoder.kernels.as_deref()))
     }
 
-    /// Which execution provider runs the image graph's nodes, operator by operator; `None` where that encoder was not opened.
+    /// Which execution provider runs the image graph's nodes, operator by operator; `None` if that encoder is not open.
     #[must_use]
     pub fn image_placement(&self) -> Option<&Placement> {
         self.image.as_ref().map(ImageSession::placement)
     }
 
-    /// Which execution provider runs the text graph's nodes, operator by operator; `None` where that encoder was not opened.
+    /// Which execution provider runs the text graph's nodes, operator by operator; `None` if that encoder is not open.
     #[must_use]
     pub fn text_placement(&self) -> Option<&Placement> {
         self.text.as_ref().map(|text| text.session.placement())
     }
 
-    /// Compares encodings as this model does, without it: for another thread or process that only compares.
+    /// Compares encodings as this model does, but without its graphs: for threads or processes that only compare.
     #[must_use]
     pub fn scorer(&self) -> &Scorer {
         &self.scorer
     }
 
-    pub(crate) fn session_of_images(&self) -> Result<&ImageSession> {
+    pub(crate) fn image_session(&self) -> Result<&ImageSession> {
         self.process.check()?;
         self.image.as_ref().ok_or_else(|| not_open("image"))
     }
@@ -183,13 +189,13 @@ impl RadZero {
     /// Token ids of a prompt, special tokens included.
     ///
     /// # Errors
-    /// [`ErrorKind::EmptyPrompt`]; [`ErrorKind::PromptTooLong`] if it has more than `manifest().text.max_tokens` tokens;
+    /// [`ErrorKind::EmptyPrompt`]; [`ErrorKind::PromptTooLong`] with more than `manifest().text.max_tokens` tokens;
     /// [`ErrorKind::EncoderNotOpen`].
     pub fn tokenize(&self, prompt: &str) -> Result<Vec<u32>> {
         self.text()?.tokenizer.encode(prompt)
     }
 
-    /// Encodes a radiograph once, to be compared with any number of prompts.
+    /// Encodes a radiograph. The result can be compared with any number of prompts.
     ///
     /// # Errors
     /// [`ErrorKind::EncoderNotOpen`], [`ErrorKind::Busy`], [`ErrorKind::Forked`], [`ErrorKind::Resources`];
@@ -199,10 +205,9 @@ impl RadZero {
         encoded.pop().ok_or_else(no_image)
     }
 
-    /// Encodes radiographs in one run of the image graph. The results stand in the order of the radiographs.
+    /// Encodes radiographs in one run of the image graph. Returns the results in the order of the radiographs.
     ///
-    /// The batch is as large as the slice: memory grows with it, by about 60 MB an image at full size, of which 5 MB are kept for the
-    /// batches to come.
+    /// The whole slice is one batch. At full size each image takes about 60 MB, of which 5 MB stay allocated for later batches.
     ///
     /// # Errors
     /// As [`encode_image`](Self::encode_image).
@@ -210,10 +215,10 @@ impl RadZero {
         self.encode_images_until(radiographs, &Cancellation::new())
     }
 
-    /// As [`encode_images`](Self::encode_images), until it is cancelled.
+    /// As [`encode_images`](Self::encode_images), but can be cancelled.
     ///
     /// # Errors
-    /// As that, [`ErrorKind::Cancelled`], [`ErrorKind::Deadline`].
+    /// As [`encode_images`](Self::encode_images), and [`ErrorKind::Cancelled`], [`ErrorKind::Deadline`].
     pub fn encode_images_until(
         &self,
         radiographs: &[Radiograph],
@@ -222,15 +227,15 @@ impl RadZero {
         if radiographs.is_empty() {
             return Ok(Vec::new());
         }
-        let session = self.session_of_images()?;
+        let session = self.image_session()?;
         let span = tracing::debug_span!("radzero.encode_images", images = radiographs.len());
         let _entered = span.enter();
-        // Pixels are made when it is the caller's turn: thousands may wait here.
+        // Pixels are computed only when it is the caller's turn, because thousands of callers may wait here.
         let _admitted = session.admit(cancellation)?;
         let pixels = |radiograph| cancellation.check().and_then(|()| self.pixels(radiograph));
         let pixels = pool::map(radiographs, pixels).into_iter().collect::<Result<Vec<_>>>()?;
         let tokens = session.run(&pixels, cancellation)?;
-        // Tokens are megabytes an image, which one core would copy for as long as a GPU computes them.
+        // On all free cores: a single core would take as long to copy an image's megabytes of tokens as a GPU to compute them.
         let encoded = |(index, radiograph)| self.encoded(radiograph, tokens.image(index)?);
         pool::map(radiographs.iter().enumerate(), encoded).into_iter().collect()
     }
@@ -239,7 +244,7 @@ impl RadZero {
         if !all_finite(tokens) {
             return Err(not_finite("the image graph returned values"));
         }
-        let encoder = self.session_of_images()?.record().clone();
+        let encoder = self.image_session()?.record().clone();
         let size = (radiograph.width(), radiograph.height());
         let record = ImageRecord::new(
             self.record.clone(),
@@ -251,18 +256,18 @@ impl RadZero {
         EncodedImage::new(tokens.to_owned(), record)
     }
 
-    /// Token ids of prompts to embeddings \[prompts, D\], which may not be finite.
+    /// Runs the text graph on token ids. Returns embeddings \[prompts, D\], which may contain values that are not finite.
     fn run_prompts(&self, ids: &[&[u32]], patience: Patience, cancellation: &Cancellation) -> Result<Array2<f32>> {
         let text = self.text()?;
         let batch = text.tokenizer.batch(ids);
         text.session.run(batch.ids.view(), batch.mask.view(), patience, cancellation)
     }
 
-    /// Runs both graphs once: a device prepares what it needs at its first run.
+    /// Runs both graphs once, because a device allocates and compiles at its first run.
     fn warm_up(&self) -> Result<()> {
         if self.image.is_some() {
             let size = self.manifest().dimensions.image_size;
-            self.session_of_images()?.run(&[Array3::zeros((3, size, size))], &Cancellation::new())?;
+            self.image_session()?.run(&[Array3::zeros((3, size, size))], &Cancellation::new())?;
         }
         if let Some(text) = &self.text {
             let ids = text.tokenizer.encode("There is fibrosis")?;
@@ -271,7 +276,7 @@ impl RadZero {
         Ok(())
     }
 
-    /// Compares an encoded image with encoded prompts: one [`Comparison`] a prompt, in their order.
+    /// Compares an encoded image with encoded prompts. Returns one [`Comparison`] per prompt, in order.
     ///
     /// # Errors
     /// As [`Scorer::compare`].
@@ -281,10 +286,10 @@ impl RadZero {
         self.scorer.compare(image, prompts)
     }
 
-    /// As [`compare`](Self::compare), until it is cancelled.
+    /// As [`compare`](Self::compare), but can be cancelled.
     ///
     /// # Errors
-    /// As that, [`ErrorKind::Cancelled`], [`ErrorKind::Deadline`].
+    /// As [`compare`](Self::compare), and [`ErrorKind::Cancelled`], [`ErrorKind::Deadline`].
     pub fn compare_until(
         &self,
         image: &EncodedImage,
@@ -293,7 +298,7 @@ impl RadZero {
     ) -> Result<Vec<Comparison>> {
         cancellation.check()?;
         let mut found = Vec::with_capacity(prompts.len());
-        for chunk in prompts.chunks(COMPARED) {
+        for chunk in prompts.chunks(COMPARE_BATCH) {
             cancellation.check()?;
             found.extend(self.compare(image, chunk)?);
         }
@@ -304,29 +309,29 @@ impl RadZero {
     /// [`compare`](Self::compare).
     ///
     /// # Errors
-    /// As those.
+    /// As these three.
     pub fn infer<S: AsRef<str>>(&self, radiograph: &Radiograph, prompts: &[S]) -> Result<Vec<Comparison>> {
         self.infer_until(radiograph, prompts, &Cancellation::new())
     }
 
-    /// As [`infer`](Self::infer), until it is cancelled: one deadline for all stages.
+    /// As [`infer`](Self::infer), but can be cancelled, or given one deadline for all stages.
     ///
     /// # Errors
-    /// As that, [`ErrorKind::Cancelled`], [`ErrorKind::Deadline`].
+    /// As [`infer`](Self::infer), and [`ErrorKind::Cancelled`], [`ErrorKind::Deadline`].
     pub fn infer_until<S: AsRef<str>>(
         &self,
         radiograph: &Radiograph,
         prompts: &[S],
         cancellation: &Cancellation,
     ) -> Result<Vec<Comparison>> {
-        // Prompts first: a bad one is found before the expensive run.
+        // Prompts first: an invalid one is found before the expensive run.
         let prompts = self.encode_prompts_until(prompts, cancellation)?;
         let mut images = self.encode_images_until(std::slice::from_ref(radiograph), cancellation)?;
         self.compare_until(&images.pop().ok_or_else(no_image)?, &prompts, cancellation)
     }
 }
 
-/// Does not occur: a run gives as many as it was given.
+/// Should not occur: a run returns as many images as it was given.
 fn no_image() -> Error {
     Error::new(ErrorKind::Inference, "the image graph returned no image")
 }
@@ -339,7 +344,7 @@ fn not_open(encoder: &str) -> Error {
 }
 
 fn all_finite<D: Dimension>(values: ArrayView<'_, f32, D>) -> bool {
-    // Without an early exit, so that it is computed on vectors.
+    // No early exit, so that the loop is vectorised.
     values.fold(true, |finite, value| finite & value.is_finite())
 }
 
@@ -349,7 +354,7 @@ fn not_finite(what: &str) -> Error {
 
 impl Drop for RadZero {
     fn drop(&mut self) {
-        // To close a session is to wait for its threads, which a forked child has none of.
+        // Closing a session waits for its threads, which a forked child does not have.
         if self.process.check().is_err() {
             mem::forget((self.image.take(), self.text.take()));
         }
@@ -367,7 +372,7 @@ impl fmt::Debug for RadZero {
     }
 }
 
-/// Sharing between threads is part of the interface.
+/// Checked at compile time: these types can be shared between threads.
 const _: () = {
     const fn shareable<T: Send + Sync>() {}
     shareable::<RadZero>();

@@ -1,4 +1,4 @@
-//! The stored self-test: does this machine compute what the checkpoint says?
+//! The stored self-test: does this machine compute the same as the checkpoint?
 
 use ndarray::{Array2, Axis};
 use radzero_format::manifest::{ModelDirectory, self_test_pixels};
@@ -6,9 +6,10 @@ use radzero_format::{Error, ErrorKind, Result};
 use safetensors::{Dtype, SafeTensorError, SafeTensors};
 
 use super::RadZero;
-use crate::runtime::{Cancellation, Patience};
+use crate::cancellation::Cancellation;
+use crate::runtime::Patience;
 
-/// The outcome of [`RadZero::self_test`].
+/// The result of [`RadZero::self_test`].
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct SelfTestReport {
@@ -21,36 +22,36 @@ pub struct SelfTestReport {
 }
 
 impl RadZero {
-    /// Runs both graphs on the stored test image and prompts and compares with the outputs that the exporter computed from
-    /// the checkpoint's own tensors by other code.
+    /// Runs both graphs on the test image and test prompts, and compares the outputs with stored ones, which the exporter computed
+    /// from the checkpoint's tensors by independent code.
     ///
     /// # Errors
     /// [`ErrorKind::Model`] if the stored values cannot be read, [`ErrorKind::SelfTest`] if a difference is above the
-    /// manifest's tolerance or not a number, [`ErrorKind::EncoderNotOpen`] unless both encoders are open.
+    /// manifest's tolerance or NaN, [`ErrorKind::EncoderNotOpen`] unless both encoders are open.
     pub fn self_test(&self) -> Result<SelfTestReport> {
         let test = &self.manifest().self_test;
-        let stored = Stored::read(&self.directory, &test.file)?;
+        let expected = ExpectedOutputs::read(&self.directory, &test.file)?;
         let dimensions = &self.manifest().dimensions;
-        if stored.tokens.ncols() != dimensions.hidden
-            || stored.embeddings.dim() != (test.prompts.len(), dimensions.hidden)
-            || stored.indices.iter().any(|&index| index >= dimensions.tokens())
+        if expected.tokens.ncols() != dimensions.hidden
+            || expected.embeddings.dim() != (test.prompts.len(), dimensions.hidden)
+            || expected.indices.iter().any(|&index| index >= dimensions.tokens())
         {
             return Err(Error::new(ErrorKind::Model, format!("{} does not fit the manifest's dimensions", test.file)));
         }
         let pixels = self_test_pixels(test.pixels_seed, dimensions.image_size);
-        let tokens = self.session_of_images()?.run(&[pixels], &Cancellation::new())?;
-        let found = tokens.image(0)?.select(Axis(0), &stored.indices);
-        // Without the cache, in which the answers may lie already.
+        let tokens = self.image_session()?.run(&[pixels], &Cancellation::new())?;
+        let found = tokens.image(0)?.select(Axis(0), &expected.indices);
+        // Not through the cache, which may hold these prompts.
         let tokenizer = &self.text()?.tokenizer;
         let ids = test.prompts.iter().map(|prompt| tokenizer.encode(prompt)).collect::<Result<Vec<_>>>()?;
         let embeddings =
             self.run_prompts(&ids.iter().map(Vec::as_slice).collect::<Vec<_>>(), Patience::Any, &Cancellation::new())?;
         let report = SelfTestReport {
-            tokens: largest(&found, &stored.tokens),
-            embeddings: largest(&embeddings, &stored.embeddings),
+            tokens: max_difference(&found, &expected.tokens),
+            embeddings: max_difference(&embeddings, &expected.embeddings),
             tolerance: test.tolerance,
         };
-        // Written so that a NaN fails.
+        // This form of the comparison makes NaN fail.
         if report.tokens <= report.tolerance && report.embeddings <= report.tolerance {
             return Ok(report);
         }
@@ -64,8 +65,8 @@ impl RadZero {
     }
 }
 
-/// Largest absolute difference of values of the same shape; NaN if there is one.
-fn largest(found: &Array2<f32>, expected: &Array2<f32>) -> f32 {
+/// Largest absolute difference of two arrays of the same shape; NaN if one is NaN.
+fn max_difference(found: &Array2<f32>, expected: &Array2<f32>) -> f32 {
     let differences = found.iter().zip(expected).map(|(found, expected)| (found - expected).abs());
     differences.fold(
         0.0,
@@ -75,13 +76,14 @@ fn largest(found: &Array2<f32>, expected: &Array2<f32>) -> f32 {
     )
 }
 
-struct Stored {
+/// The stored outputs.
+struct ExpectedOutputs {
     indices: Vec<usize>,
     tokens: Array2<f32>,
     embeddings: Array2<f32>,
 }
 
-impl Stored {
+impl ExpectedOutputs {
     fn read(directory: &ModelDirectory, file: &str) -> Result<Self> {
         let path = directory.file(file);
         let bytes = std::fs::read(&path).map_err(|source| Error::io(&path, "read", source))?;

@@ -1,70 +1,71 @@
-//! What a queue runs.
+//! The encoder that a queue runs.
 
 use ndarray::Array3;
 use radzero_format::{Error, ErrorKind, Result};
-use radzero_score::{Comparison, EncodedImage, EncodedPrompt, pool};
+use radzero_pool as pool;
+use radzero_score::{Comparison, EncodedImage, EncodedPrompt};
 
 use crate::cancellation::Cancellation;
 use crate::model::RadZero;
 use crate::radiograph::Radiograph;
 use crate::runtime::{ImageTokens, Patience};
 
-/// Threads that read and decode for an encoder on the CPU, at most: more than it keeps up with.
-const WORKERS: usize = 4;
+/// The most workers for an encoder on a CPU: more would read faster than it encodes.
+const CPU_WORKERS: usize = 4;
 
-/// The same for one on a GPU, which may be faster than all cores read; each holds an image.
+/// The most workers for an encoder on a GPU, which can be faster than all cores read. Each worker holds an image.
 const GPU_WORKERS: usize = 32;
 
-/// Images in one run on a GPU.
+/// The most images in one run on a GPU.
 const GPU_BATCH: usize = 8;
 
-/// What an [`EncoderQueue`](super::EncoderQueue) runs: a [`RadZero`], or a stand-in for tests without a model.
+/// Encodes the images of an [`EncoderQueue`](super::EncoderQueue): a [`RadZero`], or a stub for tests without a model.
 ///
-/// A stand-in makes up its results with [`EncodedImage::new`], [`EncodedPrompt::new`] and [`Comparison::new`].
+/// A stub makes up results with [`EncodedImage::new`], [`EncodedPrompt::new`] and [`Comparison::new`].
 pub trait Encoder: Send + Sync + 'static {
-    /// What a run gives for a batch.
+    /// The output of a run for a batch.
     type Tokens: Send + Sync;
 
-    /// Threads that read images and make their pixels.
+    /// The number of threads that read images and compute their pixels.
     fn workers(&self) -> usize;
 
-    /// Images in one run, at most.
+    /// The most images in one run.
     fn batch(&self) -> usize;
 
-    /// A radiograph as the model takes it: \[3, S, S\].
+    /// The model's input for a radiograph: \[3, S, S\].
     ///
     /// # Errors
-    /// Those of the encoder.
+    /// Errors of the encoder.
     fn pixels(&self, radiograph: &Radiograph) -> Result<Array3<u8>>;
 
-    /// Whether pixels that a request brought are those of the model: a batch is of one size.
+    /// Checks the shape of pixels that came with a request: all images of a batch have the same.
     ///
     /// # Errors
-    /// Those of the encoder.
+    /// Errors of the encoder.
     fn check_pixels(&self, pixels: &Array3<u8>) -> Result<()>;
 
     /// Runs the image graph on a batch. Called by one thread.
     ///
     /// # Errors
-    /// Those of the encoder; they reach every request of the batch.
+    /// Errors of the encoder; every request of the batch gets them.
     fn run(&self, pixels: &[Array3<u8>], cancellation: &Cancellation) -> Result<Self::Tokens>;
 
-    /// The encoding of the batch's image number `index`, from 0, which was made from `radiograph`. Called beside the next run.
+    /// The encoding of the batch's image with this index, made from `radiograph`. Called in parallel with the next run.
     ///
     /// # Errors
-    /// Those of the encoder.
+    /// Errors of the encoder.
     fn image(&self, tokens: &Self::Tokens, index: usize, radiograph: &Radiograph) -> Result<EncodedImage>;
 
     /// Encodes a request's prompts.
     ///
     /// # Errors
-    /// Those of the encoder.
+    /// Errors of the encoder.
     fn prompts(&self, prompts: &[String], cancellation: &Cancellation) -> Result<Vec<EncodedPrompt>>;
 
-    /// Compares an image with prompts, in their order.
+    /// Compares an image with prompts. Returns one comparison per prompt, in order.
     ///
     /// # Errors
-    /// Those of the encoder.
+    /// Errors of the encoder.
     fn compare(
         &self,
         image: &EncodedImage,
@@ -73,19 +74,19 @@ pub trait Encoder: Send + Sync + 'static {
     ) -> Result<Vec<Comparison>>;
 }
 
-/// The tokens of a batch that a [`RadZero`] has encoded.
+/// The tokens of a batch encoded by a [`RadZero`].
 #[derive(Debug)]
 pub struct BatchTokens(ImageTokens);
 
 impl Encoder for RadZero {
     type Tokens = BatchTokens;
 
-    /// One a core, or what [`set_threads`](crate::set_threads) says; at most 4 on a CPU and 32 on a GPU.
+    /// One per core, or the number of [`set_threads`](crate::set_threads); at most 4 on a CPU and 32 on a GPU.
     fn workers(&self) -> usize {
-        pool::threads().min(if self.device().is_gpu() { GPU_WORKERS } else { WORKERS })
+        pool::threads().min(if self.device().is_gpu() { GPU_WORKERS } else { CPU_WORKERS })
     }
 
-    /// 8 on a GPU. On a CPU batches gain nothing.
+    /// 8 on a GPU; 1 on a CPU, where batches are no faster.
     fn batch(&self) -> usize {
         if self.device().is_gpu() { GPU_BATCH } else { 1 }
     }
@@ -106,7 +107,7 @@ impl Encoder for RadZero {
     fn run(&self, pixels: &[Array3<u8>], cancellation: &Cancellation) -> Result<BatchTokens> {
         let span = tracing::debug_span!("radzero.encode_images", images = pixels.len());
         let _entered = span.enter();
-        self.session_of_images()?.run(pixels, cancellation).map(BatchTokens)
+        self.image_session()?.run(pixels, cancellation).map(BatchTokens)
     }
 
     fn image(&self, tokens: &BatchTokens, index: usize, radiograph: &Radiograph) -> Result<EncodedImage> {
@@ -114,7 +115,7 @@ impl Encoder for RadZero {
     }
 
     fn prompts(&self, prompts: &[String], cancellation: &Cancellation) -> Result<Vec<EncodedPrompt>> {
-        // The request was admitted: it is not refused for others that wait.
+        // An admitted request is not refused because others wait.
         self.encode_prompts_as(prompts, Patience::Any, cancellation)
     }
 

@@ -1,8 +1,8 @@
-//! Requests that wait: in each lane first come, first served; lanes take turns.
+//! Waiting requests: first come, first served within a lane, and lanes take turns.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 
-/// Items by lane and by number, which grows from one to the next.
+/// Items by lane and by number. Later items have greater numbers.
 pub(super) struct Lanes<T> {
     /// Lanes with items, the next one first.
     turns: VecDeque<u64>,
@@ -38,7 +38,7 @@ impl<T> Lanes<T> {
         Some(item)
     }
 
-    /// Takes an item out, if it still waits.
+    /// Removes an item, if it is still waiting.
     pub(super) fn remove(&mut self, lane: u64, number: u64) -> Option<T> {
         let items = self.items.get_mut(&lane)?;
         let item = items.remove(&number)?;
@@ -78,7 +78,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_taken_out_leaves_nothing_behind() {
+    fn removed_items_leave_nothing_behind() {
         let mut lanes = Lanes::new();
         lanes.push(1, 0, "a");
         lanes.push(2, 1, "b");

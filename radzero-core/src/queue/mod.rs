@@ -1,8 +1,11 @@
-//! An encoder that many callers share: bounded, fair, cancellable.
+//! An encoder that many callers share: bounded, fair and cancellable.
 
+mod answer;
+mod discard;
+mod encoded_images;
 mod encoder;
+mod job;
 mod lanes;
-mod ordered;
 mod pipeline;
 mod place;
 mod request;
@@ -16,32 +19,33 @@ use std::sync::Arc;
 
 use radzero_format::Result;
 
+pub use self::answer::Answer;
+pub use self::encoded_images::EncodedImages;
 pub use self::encoder::{BatchTokens, Encoder};
-pub use self::ordered::EncodedImages;
 use self::pipeline::{Pipeline, Sizes};
 pub use self::place::Place;
 pub use self::request::Request;
 pub use self::status::{QueueStatus, QueueTotals};
-pub use self::ticket::{Answer, Ticket};
+pub use self::ticket::Ticket;
 use crate::cancellation::Cancellation;
 use crate::model::RadZero;
 
-/// Places for requests by default.
-const CAPACITY: usize = 64;
+/// The default number of places.
+const DEFAULT_CAPACITY: usize = 64;
 
-/// Threads that read, and images in one run, at most: more than any machine makes use of.
-const MOST: usize = 256;
+/// The most workers, and the most images in one run: more than any machine can use.
+const MAX_SIZE: usize = 256;
 
 /// An encoder that many callers share: a service, a DICOM node, a loop over an archive.
 ///
-/// A request is admitted or refused at once ([`ErrorKind::Busy`](crate::ErrorKind::Busy)); nothing of it is read before its
-/// turn. Then a worker reads and resamples it. One thread encodes; on a GPU it takes what is ready as a batch. One thread
-/// compares and delivers. They work side by side, on a few images at a time, whatever the number of callers.
+/// A request is admitted or refused ([`ErrorKind::Busy`](crate::ErrorKind::Busy)) at once, but its image is read only when its
+/// turn comes. Then a worker reads and resamples it. One thread encodes; on a GPU it takes all ready images as a batch. Another
+/// thread compares and delivers. They work in parallel on a few images at a time, no matter how many callers there are.
 ///
-/// Requests are served first come, first served. A clone is the same queue; a [`lane`](Self::lane) of its own takes turns with
-/// the others.
+/// Requests are served in order of arrival. Clones share one queue; [`lane`](Self::lane) makes a separate lane, and lanes take
+/// turns.
 ///
-/// Dropping the last clone is [`shut_down`](Self::shut_down). In a forked child every call is
+/// Dropping the last clone calls [`shut_down`](Self::shut_down). In a forked child every call fails with
 /// [`ErrorKind::Forked`](crate::ErrorKind::Forked).
 ///
 /// ```no_run
@@ -64,13 +68,13 @@ pub struct EncoderQueue<E: Encoder = RadZero> {
     lane: u64,
 }
 
-/// What the clones of a queue share. Its threads have no part in it, so that they end with it.
+/// Shared by the clones of a queue, but not by its threads: they end when it is dropped.
 struct Owner<E: Encoder> {
     encoder: Arc<E>,
     pipeline: Arc<Pipeline>,
 }
 
-/// Choices for [`EncoderQueue::builder`].
+/// Configures an [`EncoderQueue`]: see [`EncoderQueue::builder`].
 #[derive(Debug)]
 #[must_use]
 pub struct EncoderQueueBuilder<E: Encoder = RadZero> {
@@ -79,41 +83,40 @@ pub struct EncoderQueueBuilder<E: Encoder = RadZero> {
 }
 
 impl<E: Encoder> EncoderQueueBuilder<E> {
-    /// Admits at most this many requests whose answers are not taken yet; 64 by default. Further ones are refused
-    /// ([`ErrorKind::Busy`](crate::ErrorKind::Busy)).
+    /// Sets the number of places; 64 by default. A request keeps its place until its answer is taken. Without a free place,
+    /// requests are refused ([`ErrorKind::Busy`](crate::ErrorKind::Busy)).
     pub fn capacity(mut self, requests: NonZeroUsize) -> Self {
         self.sizes.capacity = requests.get();
         self
     }
 
-    /// Reads with this many threads, 256 at most; by default as many as [`Encoder::workers`] says.
+    /// Sets the number of workers that read images, at most 256; [`Encoder::workers`] by default.
     pub fn workers(mut self, threads: NonZeroUsize) -> Self {
-        self.sizes.workers = threads.get().min(MOST);
+        self.sizes.workers = threads.get().min(MAX_SIZE);
         self
     }
 
-    /// Encodes at most this many images in one run, 256 at most; by default as many as [`Encoder::batch`] says. Memory grows
-    /// with it.
+    /// Sets the most images in one run, at most 256; [`Encoder::batch`] by default. Memory grows with it.
     pub fn batch(mut self, images: NonZeroUsize) -> Self {
-        self.sizes.batch = images.get().min(MOST);
+        self.sizes.batch = images.get().min(MAX_SIZE);
         self
     }
 
-    /// Starts the queue's threads; fewer workers where no more can be had.
+    /// Starts the queue's threads, with fewer workers if the system refuses some.
     ///
     /// # Errors
-    /// [`ErrorKind::Resources`](crate::ErrorKind::Resources) if there cannot be three threads: a worker, one that encodes, one that
-    /// delivers.
+    /// [`ErrorKind::Resources`](crate::ErrorKind::Resources) unless at least three threads can be started: a worker, the one that
+    /// encodes, and the one that delivers.
     pub fn start(self) -> Result<EncoderQueue<E>> {
         let owner = Owner { encoder: self.encoder, pipeline: Arc::new(Pipeline::new(self.sizes)) };
-        // Where it fails, those that were started end with the owner.
+        // On failure, threads that were started end with the owner.
         threads::start(&owner.encoder, &owner.pipeline)?;
         Ok(EncoderQueue { owner: Arc::new(owner), lane: 0 })
     }
 }
 
 impl<E: Encoder> EncoderQueue<E> {
-    /// A queue for `encoder`, with defaults for everything that [`builder`](Self::builder) can choose.
+    /// A queue for `encoder` with default settings. [`builder`](Self::builder) changes them.
     ///
     /// # Errors
     /// As [`EncoderQueueBuilder::start`].
@@ -121,34 +124,35 @@ impl<E: Encoder> EncoderQueue<E> {
         Self::builder(encoder).start()
     }
 
-    /// Chooses sizes before a queue is started.
+    /// Configures a queue before it starts.
     pub fn builder(encoder: Arc<E>) -> EncoderQueueBuilder<E> {
         let sizes = Sizes {
-            capacity: CAPACITY,
-            workers: encoder.workers().clamp(1, MOST),
-            batch: encoder.batch().clamp(1, MOST),
+            capacity: DEFAULT_CAPACITY,
+            workers: encoder.workers().clamp(1, MAX_SIZE),
+            batch: encoder.batch().clamp(1, MAX_SIZE),
         };
         EncoderQueueBuilder { encoder, sizes }
     }
 
-    /// What it runs.
+    /// The encoder that it runs.
     #[must_use]
     pub fn encoder(&self) -> &Arc<E> {
         &self.owner.encoder
     }
 
-    /// Admits a request, or refuses it at once. Wait for the ticket, or `.await` it.
+    /// Admits or refuses a request at once. Wait for the ticket, or `.await` it.
     ///
     /// # Errors
-    /// [`ErrorKind::Busy`](crate::ErrorKind::Busy) if there is no place, [`ErrorKind::ShutDown`](crate::ErrorKind::ShutDown),
-    /// [`ErrorKind::Forked`](crate::ErrorKind::Forked), [`ErrorKind::Resources`](crate::ErrorKind::Resources) if its deadline cannot be
-    /// watched; [`ErrorKind::Cancelled`](crate::ErrorKind::Cancelled), [`ErrorKind::Deadline`](crate::ErrorKind::Deadline) if it has ended
-    /// already. What is wrong with the image or a prompt is the ticket's error.
+    /// [`ErrorKind::Busy`](crate::ErrorKind::Busy) if no place is free, [`ErrorKind::ShutDown`](crate::ErrorKind::ShutDown),
+    /// [`ErrorKind::Forked`](crate::ErrorKind::Forked), [`ErrorKind::Resources`](crate::ErrorKind::Resources) if the thread for
+    /// its deadline cannot be started; [`ErrorKind::Cancelled`](crate::ErrorKind::Cancelled) or
+    /// [`ErrorKind::Deadline`](crate::ErrorKind::Deadline) if it has already ended. Errors of the image or a prompt come from
+    /// the ticket.
     pub fn submit(&self, request: Request) -> Result<Ticket> {
         self.reserve()?.submit(request)
     }
 
-    /// Takes a place for a request that is still to come: a server does so before it receives the body.
+    /// Reserves a place for a request that is still to come, for example before a server receives the body.
     ///
     /// # Errors
     /// [`ErrorKind::Busy`](crate::ErrorKind::Busy), [`ErrorKind::ShutDown`](crate::ErrorKind::ShutDown),
@@ -157,51 +161,13 @@ impl<E: Encoder> EncoderQueue<E> {
         Place::reserve(self.pipeline(), self.lane)
     }
 
-    /// The same queue with a lane of its own: for a tenant, or for work in the background. Each lane is first come, first
-    /// served, and they take turns, so that a long one does not hold up the others. Places are shared.
+    /// The same queue with a new lane, for example for a tenant or for background work. Within a lane, requests are served in
+    /// order of arrival; lanes take turns, so a long lane does not hold up the others. All lanes share the places.
     ///
     /// # Errors
     /// [`ErrorKind::Forked`](crate::ErrorKind::Forked).
     pub fn lane(&self) -> Result<Self> {
         Ok(Self { owner: self.owner.clone(), lane: self.pipeline().new_lane()? })
-    }
-
-    /// Encodes any number of images, and gives the answers in the order of the requests, each with the tag that came with it.
-    ///
-    /// The next few are read and encoded while the caller looks at the one before. Each has its own result, so a bad one does
-    /// not stop the rest. They have a [lane](Self::lane) of their own and need no place: they are never refused for others.
-    /// After `cancellation` those in progress are [`Cancelled`](crate::ErrorKind::Cancelled) and the iterator ends, as it does
-    /// where the queue is drained or shut down.
-    ///
-    /// Before each answer `requests` is asked for as many as are wanted ahead (7 on two cores). One that has to wait for its
-    /// next request holds back answers that are there: [`submit`](Self::submit) such requests.
-    ///
-    /// # Errors
-    /// [`ErrorKind::Forked`](crate::ErrorKind::Forked).
-    ///
-    /// ```no_run
-    /// # use std::sync::Arc;
-    /// # use radzero_core::{Cancellation, EncoderQueue, RadZero, Request};
-    /// # fn main() -> radzero_core::Result<()> {
-    /// let queue = EncoderQueue::new(Arc::new(RadZero::open("models/radzero")?))?;
-    /// let model = queue.encoder();
-    /// let prompts = model.encode_prompts(&["There is fibrosis"])?;
-    /// let requests = ["a.png", "b.png"].map(|file| (file, Request::path(file)));
-    /// for (file, answer) in queue.encode_all(requests, &Cancellation::new())? {
-    ///     match answer.and_then(|answer| model.compare(&answer.encoded, &prompts)) {
-    ///         Ok(found) => println!("{file}: {:.3}", found[0].probability()),
-    ///         Err(error) => eprintln!("{file}: {error}"),
-    ///     }
-    /// }
-    /// # Ok(())
-    /// # }
-    /// ```
-    pub fn encode_all<T, I: IntoIterator<Item = (T, Request)>>(
-        &self,
-        requests: I,
-        cancellation: &Cancellation,
-    ) -> Result<EncodedImages<T, I::IntoIter, E>> {
-        Ok(EncodedImages::new(self.lane()?, requests.into_iter(), cancellation))
     }
 
     /// Depth, waiting times and counts.
@@ -212,20 +178,20 @@ impl<E: Encoder> EncoderQueue<E> {
         self.pipeline().status()
     }
 
-    /// Takes no more requests, and waits until those that have a place, or are in progress, are answered; or until
-    /// `cancellation`: with a deadline, then [`shut_down`](Self::shut_down). It blocks, as that does: not for a thread of an
-    /// asynchronous runtime.
+    /// Stops admitting requests, and waits until all that have a place or are in progress are answered, or until `cancellation`
+    /// ends: give it a deadline, and call [`shut_down`](Self::shut_down) afterwards. Both block, so do not call them on a thread
+    /// of an asynchronous runtime.
     ///
     /// # Errors
-    /// [`ErrorKind::Cancelled`](crate::ErrorKind::Cancelled), [`ErrorKind::Deadline`](crate::ErrorKind::Deadline): some are in progress
-    /// still; [`ErrorKind::Resources`](crate::ErrorKind::Resources), [`ErrorKind::Forked`](crate::ErrorKind::Forked).
+    /// [`ErrorKind::Cancelled`](crate::ErrorKind::Cancelled) or [`ErrorKind::Deadline`](crate::ErrorKind::Deadline) if requests
+    /// are still in progress; [`ErrorKind::Resources`](crate::ErrorKind::Resources), [`ErrorKind::Forked`](crate::ErrorKind::Forked).
     pub fn drain(&self, cancellation: &Cancellation) -> Result<()> {
         self.pipeline().drain(cancellation)
     }
 
-    /// Takes no more requests and ends those in progress ([`ErrorKind::ShutDown`](crate::ErrorKind::ShutDown)); returns when
-    /// the queue's threads have ended: a run ends within one operator's time, an image that is being decoded is decoded first.
-    /// Called from a reader or a waker on one of the queue's threads, it does not wait.
+    /// Stops admitting requests, ends those in progress ([`ErrorKind::ShutDown`](crate::ErrorKind::ShutDown)), and returns when
+    /// the queue's threads have ended: a run stops after its current operator, but decoding an image is not interrupted. A call
+    /// from a reader or waker on one of the queue's threads does not wait.
     pub fn shut_down(&self) {
         self.owner.shut_down();
     }
@@ -235,7 +201,8 @@ impl<E: Encoder> EncoderQueue<E> {
     }
 
     fn submit_without_place(&self, request: Request) -> Result<Ticket> {
-        self.pipeline().submit(self.lane, None, request)
+        let job = self.pipeline().submit(self.lane, None, request)?;
+        Ok(Ticket::new(job, self.pipeline().process, None))
     }
 }
 
@@ -244,7 +211,7 @@ impl<E: Encoder> Owner<E> {
         // In a forked child there is nothing to end.
         if self.pipeline.process.check().is_ok() {
             self.pipeline.shut_down();
-            if !threads::is_needed() {
+            if !threads::must_not_wait() {
                 self.pipeline.wait_for_threads();
             }
         }
@@ -269,7 +236,7 @@ impl<E: Encoder> fmt::Debug for EncoderQueue<E> {
     }
 }
 
-/// Sharing between threads is part of the interface.
+/// Checked at compile time: these types can be shared or sent between threads.
 const _: () = {
     const fn shareable<T: Send + Sync + 'static>() {}
     const fn sendable<T: Send + 'static>() {}

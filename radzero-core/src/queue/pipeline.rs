@@ -1,14 +1,12 @@
-//! Where every request of a queue is, and what comes next.
+//! The state of a queue: where each request is, and which comes next.
 //!
-//! lanes (admitted; nothing is read) -> workers -> ready (with pixels) -> encoder -> finisher -> ticket. Each step takes from
-//! the one before when it has room, and wakes one thread of it: what is held in memory does not grow with the requests.
+//! lanes (admitted, not read yet) -> workers -> ready (with pixels) -> encoder -> finisher -> ticket. Each stage pulls from the
+//! one before when it has room and wakes one of its threads, so memory does not grow with the number of requests.
 //!
-//! All of it is under one lock. What belongs to callers (readers, wakers) is neither called nor dropped under it, and cannot end a
-//! thread by a panic.
+//! One mutex guards everything. Values of callers (readers, wakers) are neither called nor dropped while it is held, and their
+//! panics do not end a thread of the queue.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::mem;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -16,16 +14,16 @@ use ndarray::Array3;
 use radzero_format::{Error, ErrorKind, Result};
 use radzero_score::EncodedPrompt;
 
+use super::discard::discard;
+use super::job::{Completion, Job};
 use super::lanes::Lanes;
-use super::place::Place;
 use super::request::Request;
 use super::status::{QueueStatus, QueueTotals};
-use super::ticket::{Job, Outcome, Ticket};
 use crate::cancellation::Cancellation;
+use crate::process::Process;
 use crate::radiograph::Radiograph;
-use crate::runtime::Process;
 
-/// Numbers that do not change while a queue lives.
+/// The sizes of a queue, fixed when it starts.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Sizes {
     pub(super) capacity: usize,
@@ -42,12 +40,12 @@ pub(super) struct Waiting {
 /// A request that is ready for the encoder.
 pub(super) struct Ready {
     pub(super) job: Arc<Job>,
-    pub(super) read: Read,
+    pub(super) image: ReadImage,
     pub(super) pixels: Array3<u8>,
 }
 
-/// What a worker made of a request, beside its pixels.
-pub(super) struct Read {
+/// A request's radiograph and encoded prompts.
+pub(super) struct ReadImage {
     pub(super) radiograph: Radiograph,
     pub(super) prompts: Vec<EncodedPrompt>,
     pub(super) waited: Duration,
@@ -57,53 +55,73 @@ pub(super) struct Pipeline {
     pub(super) sizes: Sizes,
     pub(super) process: Process,
     state: Mutex<State>,
-    /// There is something for a worker.
+    /// Signals that a worker has something to read.
     work: Condvar,
-    /// There is something for the encoder.
+    /// Signals that the encoder has something to encode.
     encode: Condvar,
-    /// Nothing is in progress, or no thread is left.
+    /// Signals that nothing is in progress, or that no thread is left.
     idle: Condvar,
+}
+
+/// One place of the queue's capacity, held by a caller. Dropping it frees the place.
+pub(super) struct Permit {
+    pipeline: Arc<Pipeline>,
+    /// Whether no request has been submitted with it yet.
+    reserved: bool,
+}
+
+impl Permit {
+    pub(super) fn pipeline(&self) -> &Arc<Pipeline> {
+        &self.pipeline
+    }
+}
+
+impl Drop for Permit {
+    fn drop(&mut self) {
+        self.pipeline.free_place(self.reserved);
+    }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Phase {
     Open,
-    /// What has a place is still answered.
+    /// Only requests with a place are still answered.
     Draining,
     ShutDown,
 }
 
 struct State {
     phase: Phase,
-    /// Threads of the queue.
+    /// All threads of the queue.
     threads: usize,
-    /// Those that read: fewer than the sizes say where no more could be had.
+    /// Worker threads: fewer than in [`Sizes`] if the system refused some.
     workers: usize,
-    next: u64,
+    next_job: u64,
     next_lane: u64,
+    /// Places in use.
     taken: usize,
-    /// Places without a request.
+    /// Places in use without a request.
     reserved: usize,
     /// Requests that have not ended, by number.
     jobs: BTreeMap<u64, Arc<Job>>,
     lanes: Lanes<Waiting>,
-    /// Workers that read.
+    /// Workers that are reading.
     reading: usize,
     ready: VecDeque<Ready>,
     totals: QueueTotals,
 }
 
 impl State {
-    /// Images that are read, or ready, at most.
-    fn ahead(&self, sizes: Sizes) -> usize {
+    /// The most images that are being read or ready.
+    fn max_ahead(&self, sizes: Sizes) -> usize {
         self.workers + sizes.batch
     }
 
     fn has_room(&self, sizes: Sizes) -> bool {
-        self.reading + self.ready.len() < self.ahead(sizes)
+        self.reading + self.ready.len() < self.max_ahead(sizes)
     }
 
-    /// Whether nothing is in progress, or about to be.
+    /// Whether nothing is in progress or reserved.
     fn is_idle(&self) -> bool {
         self.jobs.is_empty() && self.reserved == 0
     }
@@ -115,7 +133,7 @@ impl Pipeline {
             phase: Phase::Open,
             threads: 0,
             workers: 0,
-            next: 0,
+            next_job: 0,
             next_lane: 1,
             taken: 0,
             reserved: 0,
@@ -139,11 +157,11 @@ impl Pipeline {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes a place.
+    /// Reserves a place.
     ///
     /// # Errors
     /// [`ErrorKind::Busy`], [`ErrorKind::ShutDown`], [`ErrorKind::Forked`].
-    pub(super) fn take_place(&self) -> Result<()> {
+    pub(super) fn reserve(self: &Arc<Self>) -> Result<Permit> {
         self.process.check()?;
         let mut state = self.state();
         if state.phase != Phase::Open {
@@ -157,11 +175,11 @@ impl Pipeline {
         }
         state.taken += 1;
         state.reserved += 1;
-        Ok(())
+        Ok(Permit { pipeline: self.clone(), reserved: true })
     }
 
-    pub(super) fn give_back_place(&self, reserved: bool) {
-        // A forked child has no place to give back, and another thread may have held the lock at the fork.
+    fn free_place(&self, reserved: bool) {
+        // In a forked child there is nothing to free, and the mutex may have been locked at the fork.
         if self.process.check().is_ok() {
             let mut state = self.state();
             state.taken -= 1;
@@ -172,46 +190,50 @@ impl Pipeline {
         }
     }
 
-    /// Puts a request at the end of its lane: in a place, or beside all places.
+    /// Puts a request at the end of its lane. Without a permit it does not count towards the capacity.
     ///
     /// # Errors
-    /// Why it cannot be taken.
-    pub(super) fn submit(self: &Arc<Self>, lane: u64, mut place: Option<Place>, request: Request) -> Result<Ticket> {
+    /// [`ErrorKind::ShutDown`], [`ErrorKind::Cancelled`], [`ErrorKind::Deadline`], [`ErrorKind::Resources`],
+    /// [`ErrorKind::Forked`].
+    pub(super) fn submit(
+        self: &Arc<Self>,
+        lane: u64,
+        permit: Option<&mut Permit>,
+        request: Request,
+    ) -> Result<Arc<Job>> {
         self.process.check()?;
         let cancellation = Cancellation::any(&request.cancellations, request.deadline);
         let job = {
             let mut state = self.state();
-            if state.phase == Phase::ShutDown || state.phase == Phase::Draining && place.is_none() {
+            if state.phase == Phase::ShutDown || state.phase == Phase::Draining && permit.is_none() {
                 state.totals.refused += 1;
-                drop(state);
                 return Err(closed());
             }
             if let Err(ended) = cancellation.check() {
                 state.totals.ended += 1;
-                drop(state);
                 return Err(ended);
             }
-            if let Some(place) = &mut place {
-                place.has_request();
+            if let Some(permit) = permit {
+                permit.reserved = false;
                 state.reserved -= 1;
             }
-            let job = Arc::new(Job::new(lane, state.next, cancellation));
-            state.next += 1;
+            let job = Arc::new(Job::new(lane, state.next_job, cancellation));
+            state.next_job += 1;
             state.jobs.insert(job.number, job.clone());
             job
         };
-        // From here on it may end at any time.
+        // From here on the job can end at any time.
         let (pipeline, ending) = (Arc::downgrade(self), Arc::downgrade(&job));
         let listening = job.cancellation.listen(move || {
             if let (Some(pipeline), Some(job)) = (pipeline.upgrade(), ending.upgrade()) {
                 let ended = job.cancellation.check().err();
-                pipeline.end(&job, Outcome::Error(ended.unwrap_or_else(shut_down)));
+                pipeline.end(&job, Completion::Error(ended.unwrap_or_else(shut_down)));
             }
         });
         match listening {
             Ok(listening) => job.keep(listening),
             Err(error) => {
-                self.end(&job, Outcome::Error(error.clone()));
+                self.end(&job, Completion::Error(error.clone()));
                 return Err(error);
             }
         }
@@ -221,10 +243,10 @@ impl Pipeline {
             self.wake_worker(&state);
         }
         drop(state);
-        Ok(Ticket::new(job, self.process, place))
+        Ok(job)
     }
 
-    /// A lane that takes turns with all others.
+    /// The number of a new lane.
     ///
     /// # Errors
     /// [`ErrorKind::Forked`].
@@ -235,36 +257,36 @@ impl Pipeline {
         Ok(state.next_lane)
     }
 
-    /// Requests that an ordered reader has in progress: enough to keep every step at work, its own included.
+    /// How many requests [`EncodedImages`](super::EncodedImages) keeps in progress: enough for all stages and the caller.
     pub(super) fn window(&self) -> usize {
-        self.state().ahead(self.sizes) + 2 * self.sizes.batch + 2
+        self.state().max_ahead(self.sizes) + 2 * self.sizes.batch + 2
     }
 
-    /// Ends a request, once: whoever comes first decides how. Callers of other kinds than the queue's threads may be the first.
-    pub(super) fn end(&self, job: &Arc<Job>, outcome: Outcome) {
+    /// Ends a request. The first call decides how; later ones do nothing. Any thread may call it.
+    pub(super) fn end(&self, job: &Arc<Job>, completion: Completion) {
         if self.process.check().is_err() {
-            return discard(outcome);
+            return discard(completion);
         }
         let mut state = self.state();
         if state.jobs.remove(&job.number).is_none() {
             drop(state);
-            return discard(outcome);
+            return discard(completion);
         }
-        match &outcome {
-            Outcome::Answer(_) => state.totals.answered += 1,
-            Outcome::Error(error)
+        match &completion {
+            Completion::Answer(_) => state.totals.answered += 1,
+            Completion::Error(error)
                 if matches!(error.kind(), ErrorKind::Cancelled | ErrorKind::Deadline | ErrorKind::ShutDown) =>
             {
                 state.totals.ended += 1;
             }
-            Outcome::Error(_) | Outcome::Panic(_) => state.totals.failed += 1,
+            Completion::Error(_) | Completion::Panic(_) => state.totals.failed += 1,
         }
         let waiting = state.lanes.remove(job.lane, job.number);
         if waiting.is_some() {
-            state.totals.leave_lane(job.since);
+            state.totals.leave_lane(job.admitted);
         }
-        let place = state.ready.iter().position(|ready| ready.job.number == job.number);
-        let ready = place.and_then(|place| state.ready.remove(place));
+        let index = state.ready.iter().position(|ready| ready.job.number == job.number);
+        let ready = index.and_then(|index| state.ready.remove(index));
         if ready.is_some() {
             self.wake_worker(&state);
         }
@@ -272,11 +294,11 @@ impl Pipeline {
             self.idle.notify_all();
         }
         drop(state);
-        job.settle(outcome);
+        job.complete(completion);
         discard((waiting, ready));
     }
 
-    /// For a worker: the next request, with how long it waited; `None` at the end.
+    /// Called by a worker: waits for the next request and returns it with its waiting time; `None` after shutdown.
     pub(super) fn next_to_read(&self) -> Option<(Waiting, Duration)> {
         let mut state = self.state();
         loop {
@@ -284,8 +306,8 @@ impl Pipeline {
                 && let Some(waiting) = state.lanes.pop()
             {
                 state.reading += 1;
-                let waited = state.totals.leave_lane(waiting.job.since);
-                // Others that wait are another worker's.
+                let waited = state.totals.leave_lane(waiting.job.admitted);
+                // Another worker takes the next one.
                 self.wake_worker(&state);
                 return Some((waiting, waited));
             }
@@ -296,8 +318,8 @@ impl Pipeline {
         }
     }
 
-    /// From a worker: what became of it.
-    pub(super) fn has_read(&self, job: &Arc<Job>, ready: Result<Ready, Outcome>) {
+    /// Called by a worker: hands over the request that it took.
+    pub(super) fn finish_reading(&self, job: &Arc<Job>, ready: Result<Ready, Completion>) {
         let mut state = self.state();
         state.reading -= 1;
         match ready {
@@ -305,19 +327,19 @@ impl Pipeline {
                 state.ready.push_back(ready);
                 self.encode.notify_one();
             }
-            // The worker itself takes the room that there is again.
+            // It ended meanwhile. No need to wake a worker: this one takes the next request itself.
             Ok(ended) => {
                 drop(state);
                 discard(ended);
             }
-            Err(outcome) => {
+            Err(completion) => {
                 drop(state);
-                self.end(job, outcome);
+                self.end(job, completion);
             }
         }
     }
 
-    /// For the encoder: what is ready, as much as one run takes; empty at the end.
+    /// Called by the encoder: waits for the next batch of ready requests; empty after shutdown.
     pub(super) fn next_to_encode(&self) -> Vec<Ready> {
         let mut state = self.state();
         while state.ready.is_empty() && state.phase != Phase::ShutDown {
@@ -335,31 +357,31 @@ impl Pipeline {
         batch
     }
 
-    /// Wakes one worker where there is something to read and room for it.
+    /// Wakes one worker if there is something to read and room for it.
     fn wake_worker(&self, state: &State) {
         if state.lanes.len() > 0 && state.has_room(self.sizes) {
             self.work.notify_one();
         }
     }
 
-    /// A thread is about to be started.
-    pub(super) fn add_thread(&self, reads: bool) {
+    /// Counts a thread that is about to start.
+    pub(super) fn add_thread(&self, is_worker: bool) {
         let mut state = self.state();
         state.threads += 1;
-        state.workers += usize::from(reads);
+        state.workers += usize::from(is_worker);
     }
 
-    /// A thread has ended, or could not be started.
-    pub(super) fn remove_thread(&self, reads: bool) {
+    /// Uncounts a thread that has ended or could not be started.
+    pub(super) fn remove_thread(&self, is_worker: bool) {
         let mut state = self.state();
         state.threads -= 1;
-        state.workers -= usize::from(reads);
+        state.workers -= usize::from(is_worker);
         if state.threads == 0 {
             self.idle.notify_all();
         }
     }
 
-    /// Takes no more requests, and waits until nothing is in progress.
+    /// Stops admitting requests and waits until nothing is in progress.
     ///
     /// # Errors
     /// [`ErrorKind::Cancelled`], [`ErrorKind::Deadline`], [`ErrorKind::Resources`], [`ErrorKind::Forked`].
@@ -374,7 +396,7 @@ impl Pipeline {
         let pipeline = Arc::downgrade(self);
         let _listening = cancellation.listen(move || {
             if let Some(pipeline) = pipeline.upgrade() {
-                // Under the lock, so that it does not come between a look and the wait after it.
+                // The lock makes sure that a waiter cannot miss this between its check and its wait.
                 let _state = pipeline.state();
                 pipeline.idle.notify_all();
             }
@@ -387,7 +409,7 @@ impl Pipeline {
         Ok(())
     }
 
-    /// Ends every request, and lets the threads end.
+    /// Ends all requests and lets the threads end.
     pub(super) fn shut_down(&self) {
         let jobs: Vec<Arc<Job>> = {
             let mut state = self.state();
@@ -397,8 +419,8 @@ impl Pipeline {
             state.jobs.values().cloned().collect()
         };
         for job in jobs {
-            self.end(&job, Outcome::Error(shut_down()));
-            // Ends a run in progress.
+            self.end(&job, Completion::Error(shut_down()));
+            // Stops a run in progress.
             job.cancellation.cancel();
         }
     }
@@ -415,7 +437,7 @@ impl Pipeline {
         self.process.check()?;
         let state = self.state();
         let now = Instant::now();
-        let oldest = state.lanes.firsts().map(|waiting| now.saturating_duration_since(waiting.job.since)).max();
+        let oldest = state.lanes.firsts().map(|waiting| now.saturating_duration_since(waiting.job.admitted)).max();
         Ok(QueueStatus {
             open: state.phase == Phase::Open,
             capacity: self.sizes.capacity,
@@ -431,15 +453,7 @@ impl Pipeline {
     }
 }
 
-/// Drops what may be a caller's: a panic of its own ends no thread of the queue.
-pub(super) fn discard<T>(value: T) {
-    if let Err(panic) = catch_unwind(AssertUnwindSafe(|| drop(value))) {
-        // To drop it may panic again.
-        mem::forget(panic);
-    }
-}
-
-pub(super) fn closed() -> Error {
+fn closed() -> Error {
     Error::new(ErrorKind::ShutDown, "the queue takes no more requests: it was drained or shut down")
 }
 

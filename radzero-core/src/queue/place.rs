@@ -1,48 +1,37 @@
-//! A place in a queue.
+//! A reserved place in a queue.
 
 use std::fmt;
 use std::sync::Arc;
 
 use radzero_format::Result;
 
-use super::pipeline::Pipeline;
+use super::pipeline::{Permit, Pipeline};
 use super::request::Request;
 use super::ticket::Ticket;
 
-/// A place in a queue: first for a request that is still to come, then for its answer. Dropping it gives it back.
+/// A place in a queue, reserved for a request that is still to come. Dropping it frees the place.
 pub struct Place {
-    pipeline: Arc<Pipeline>,
+    permit: Permit,
     lane: u64,
-    /// Whether it has no request yet.
-    reserved: bool,
 }
 
 impl Place {
     /// # Errors
     /// As [`EncoderQueue::reserve`](super::EncoderQueue::reserve).
     pub(super) fn reserve(pipeline: &Arc<Pipeline>, lane: u64) -> Result<Self> {
-        pipeline.take_place()?;
-        Ok(Self { pipeline: pipeline.clone(), lane, reserved: true })
+        Ok(Self { permit: pipeline.reserve()?, lane })
     }
 
-    /// Puts the request in its place; as [`EncoderQueue::submit`](super::EncoderQueue::submit), but never busy, and also while
-    /// the queue is drained.
+    /// Submits a request to this place, as [`EncoderQueue::submit`](super::EncoderQueue::submit), but it is never refused as
+    /// busy, and also accepted while the queue drains. The place becomes free when the answer is taken or the ticket dropped.
     ///
     /// # Errors
-    /// As that.
+    /// As [`EncoderQueue::submit`](super::EncoderQueue::submit).
     pub fn submit(self, request: Request) -> Result<Ticket> {
-        let (pipeline, lane) = (self.pipeline.clone(), self.lane);
-        pipeline.submit(lane, Some(self), request)
-    }
-
-    pub(super) fn has_request(&mut self) {
-        self.reserved = false;
-    }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        self.pipeline.give_back_place(self.reserved);
+        let Self { mut permit, lane } = self;
+        let pipeline = permit.pipeline().clone();
+        let job = pipeline.submit(lane, Some(&mut permit), request)?;
+        Ok(Ticket::new(job, pipeline.process, Some(permit)))
     }
 }
 

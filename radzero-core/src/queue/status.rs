@@ -1,30 +1,30 @@
-//! What can be seen of a queue.
+//! The status of a queue.
 
 use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
-/// How a queue is doing: a snapshot, for health checks and metrics. Times are in seconds as JSON.
+/// A snapshot of a queue, for health checks and metrics. In JSON, times are in seconds.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct QueueStatus {
-    /// Whether requests are taken: until it is drained or shut down.
+    /// Whether requests are admitted: until the queue is drained or shut down.
     pub open: bool,
     /// Places for requests.
     pub capacity: usize,
-    /// Places that are taken: until an answer is taken, or its ticket dropped.
+    /// Places in use. A place becomes free when the answer is taken or the ticket dropped.
     pub taken: usize,
-    /// Requests that wait for a worker, those of [`encode_all`](super::EncoderQueue::encode_all) included.
+    /// Requests waiting for a worker, including those of [`encode_all`](super::EncoderQueue::encode_all).
     pub waiting: usize,
-    /// Requests that are read, encoded or compared.
+    /// Requests that are being read, encoded or compared.
     pub in_progress: usize,
     /// Threads that read images.
     pub workers: usize,
-    /// How many of them are reading: also for a request that has ended meanwhile.
+    /// Workers that are reading, even if the request has ended meanwhile.
     pub reading: usize,
-    /// Images in one run, at most.
+    /// The most images in one run.
     pub batch: usize,
-    /// For how long the oldest request of those that wait has waited.
+    /// How long the oldest waiting request has waited.
     #[serde(serialize_with = "seconds")]
     pub oldest: Duration,
     /// Totals since the start.
@@ -37,18 +37,18 @@ pub struct QueueStatus {
 pub struct QueueTotals {
     /// Requests that were answered.
     pub answered: u64,
-    /// Requests that ended in an error of their own: a bad image, a bad prompt, a graph that failed.
+    /// Requests that failed: a bad image, a bad prompt, a graph that failed.
     pub failed: u64,
-    /// Requests that were cancelled, whose deadline passed, or that ended with the queue.
+    /// Requests that ended before they were answered: by cancellation, deadline or shutdown.
     pub ended: u64,
-    /// Requests that found no place, or came after the end.
+    /// Requests that were refused: no free place, or the queue was closed.
     pub refused: u64,
-    /// Requests that have left their lane: those that a worker took, and those that ended in it.
+    /// Requests that have stopped waiting: taken by a worker, or ended while waiting.
     pub waits: u64,
-    /// How long these waited, together.
+    /// Their total waiting time.
     #[serde(serialize_with = "seconds")]
     pub waited: Duration,
-    /// How long one of these waited at most.
+    /// Their longest waiting time.
     #[serde(serialize_with = "seconds")]
     pub longest_wait: Duration,
     /// Runs of the image graph.
@@ -58,9 +58,9 @@ pub struct QueueTotals {
 }
 
 impl QueueTotals {
-    /// A request that was admitted at `since` leaves its lane.
-    pub(super) fn leave_lane(&mut self, since: Instant) -> Duration {
-        let waited = since.elapsed();
+    /// Counts a request, admitted at `admitted`, that leaves its lane. Returns its waiting time.
+    pub(super) fn leave_lane(&mut self, admitted: Instant) -> Duration {
+        let waited = admitted.elapsed();
         self.waits += 1;
         self.waited += waited;
         self.longest_wait = self.longest_wait.max(waited);

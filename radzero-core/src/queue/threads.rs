@@ -1,4 +1,4 @@
-//! The threads of a queue: workers that read, one that encodes, one that delivers.
+//! The threads of a queue: workers that read, an encoder, and a finisher that compares and delivers.
 
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -9,59 +9,66 @@ use std::time::{Duration, Instant};
 
 use ndarray::Array3;
 use radzero_format::{Error, ErrorKind, Result};
-use radzero_score::pool;
+use radzero_pool as pool;
 
+use super::answer::Answer;
+use super::discard::discard;
 use super::encoder::Encoder;
-use super::pipeline::{Pipeline, Read, Ready, Waiting, discard};
+use super::job::{Completion, Job};
+use super::pipeline::{Pipeline, ReadImage, Ready, Waiting};
 use super::request::Request;
-use super::ticket::{Answer, Job, Outcome};
 use crate::cancellation::Cancellation;
 
 thread_local! {
-    /// Whether this thread is one that queues need to go on.
-    static NEEDED: Cell<bool> = const { Cell::new(false) };
+    /// Whether this thread belongs to a queue.
+    static IS_QUEUE_THREAD: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Whether this thread is one that queues need to go on: it must not wait for their end.
-pub(super) fn is_needed() -> bool {
-    NEEDED.get() || thread::current().name() == Some(crate::cancellation::CLOCK)
+/// Whether this thread must not wait for a queue's threads to end, because they may need it: it belongs to a queue, or is the
+/// clock.
+pub(super) fn must_not_wait() -> bool {
+    IS_QUEUE_THREAD.get() || thread::current().name() == Some(crate::cancellation::CLOCK)
 }
 
-/// A batch as it leaves the encoder.
-struct Encoded<T> {
-    requests: Vec<(Arc<Job>, Read)>,
+/// A batch after its run.
+struct EncodedBatch<T> {
+    requests: Vec<(Arc<Job>, ReadImage)>,
     tokens: Result<T>,
-    /// An image's share of the run.
+    /// The run's duration, divided by the number of images.
     run: Duration,
 }
 
-/// A thread of the queue while it lives.
-struct Live {
+/// Counts a thread of the queue while it lives.
+struct ThreadGuard {
     pipeline: Arc<Pipeline>,
-    reads: bool,
+    is_worker: bool,
 }
 
-impl Drop for Live {
+impl Drop for ThreadGuard {
     fn drop(&mut self) {
-        // Does not occur: what may panic is caught. If it did, nobody must wait for what will never come.
+        // Should not occur, because panics are caught. If it does, nobody must wait forever.
         if thread::panicking() {
             self.pipeline.shut_down();
         }
-        self.pipeline.remove_thread(self.reads);
+        self.pipeline.remove_thread(self.is_worker);
     }
 }
 
-/// Starts the threads: fewer workers than were asked for where no more can be had. They end when the pipeline is shut down.
+/// Starts the threads, with fewer workers if the system refuses some. They end when the pipeline is shut down.
 ///
 /// # Errors
-/// [`ErrorKind::Resources`] if there cannot be one of each.
+/// [`ErrorKind::Resources`] unless at least one thread of each kind could be started.
 pub(super) fn start<E: Encoder>(encoder: &Arc<E>, pipeline: &Arc<Pipeline>) -> Result<()> {
-    // None waits in between: one batch is delivered while the next is encoded, which then waits for it.
+    // No buffer: while one batch is delivered the next one is encoded, and then waits.
     let (sender, receiver) = sync_channel(0);
-    spawn("radzero-encoder", encoder, pipeline, false, move |encoder, pipeline| encode(encoder, pipeline, &sender))?;
-    spawn("radzero-finisher", encoder, pipeline, false, move |encoder, pipeline| finish(encoder, pipeline, receiver))?;
+    spawn("radzero-encoder", encoder, pipeline, false, move |encoder, pipeline| {
+        run_encoder(encoder, pipeline, &sender);
+    })?;
+    spawn("radzero-finisher", encoder, pipeline, false, move |encoder, pipeline| {
+        run_finisher(encoder, pipeline, receiver);
+    })?;
     for started in 0..pipeline.sizes.workers {
-        match spawn("radzero-worker", encoder, pipeline, true, read_all) {
+        match spawn("radzero-worker", encoder, pipeline, true, run_worker) {
             Err(error) if started == 0 => return Err(error),
             Err(_) => break,
             Ok(()) => {}
@@ -74,19 +81,19 @@ fn spawn<E: Encoder>(
     name: &str,
     encoder: &Arc<E>,
     pipeline: &Arc<Pipeline>,
-    reads: bool,
+    is_worker: bool,
     run: impl FnOnce(&E, &Pipeline) + Send + 'static,
 ) -> Result<()> {
-    pipeline.add_thread(reads);
-    let (encoder, live) = (encoder.clone(), Live { pipeline: pipeline.clone(), reads });
+    pipeline.add_thread(is_worker);
+    let (encoder, guard) = (encoder.clone(), ThreadGuard { pipeline: pipeline.clone(), is_worker });
     let thread = move || {
-        NEEDED.set(true);
-        // Dropped last: whoever waits for the threads finds nothing of theirs in use.
-        let live = live;
-        run(&*encoder, &live.pipeline);
+        IS_QUEUE_THREAD.set(true);
+        // Dropped last: once the threads are gone, none of their values is in use.
+        let guard = guard;
+        run(&*encoder, &guard.pipeline);
         drop(encoder);
     };
-    // Where it is refused, what it would have had is dropped: it does not live.
+    // If the thread is refused, the closure is dropped, and the guard with it.
     let started = Builder::new().name(name.into()).spawn(thread);
     started.map(drop).map_err(|refused| {
         let message = "a queue needs three threads at least, and they cannot be had";
@@ -94,15 +101,15 @@ fn spawn<E: Encoder>(
     })
 }
 
-fn read_all<E: Encoder>(encoder: &E, pipeline: &Pipeline) {
+fn run_worker<E: Encoder>(encoder: &E, pipeline: &Pipeline) {
     while let Some((Waiting { job, request }, waited)) = pipeline.next_to_read() {
         let read = || job.span.in_scope(|| read(encoder, &job.cancellation, request, waited));
         let ready = match catch_unwind(AssertUnwindSafe(read)) {
-            Ok(Ok((read, pixels))) => Ok(Ready { job: job.clone(), read, pixels }),
-            Ok(Err(error)) => Err(Outcome::Error(error)),
-            Err(panic) => Err(Outcome::Panic(panic)),
+            Ok(Ok((image, pixels))) => Ok(Ready { job: job.clone(), image, pixels }),
+            Ok(Err(error)) => Err(Completion::Error(error)),
+            Err(panic) => Err(Completion::Panic(panic)),
         };
-        pipeline.has_read(&job, ready);
+        pipeline.finish_reading(&job, ready);
     }
 }
 
@@ -111,9 +118,9 @@ fn read<E: Encoder>(
     cancellation: &Cancellation,
     mut request: Request,
     waited: Duration,
-) -> Result<(Read, Array3<u8>)> {
+) -> Result<(ReadImage, Array3<u8>)> {
     let (prompts, pixels) = (std::mem::take(&mut request.prompts), request.pixels.take());
-    // First, as they are cheaper than an image and may be wrong too.
+    // Prompts first: they are cheaper than the image, and may be invalid too.
     let prompts = if prompts.is_empty() { Vec::new() } else { encoder.prompts(&prompts, cancellation)? };
     cancellation.check()?;
     let radiograph = request.read(cancellation)?;
@@ -125,10 +132,10 @@ fn read<E: Encoder>(
         }
         None => encoder.pixels(&radiograph)?,
     };
-    Ok((Read { radiograph, prompts, waited }, pixels))
+    Ok((ReadImage { radiograph, prompts, waited }, pixels))
 }
 
-fn encode<E: Encoder>(encoder: &E, pipeline: &Pipeline, sender: &SyncSender<Encoded<E::Tokens>>) {
+fn run_encoder<E: Encoder>(encoder: &E, pipeline: &Pipeline, sender: &SyncSender<EncodedBatch<E::Tokens>>) {
     loop {
         let batch = pipeline.next_to_encode();
         if batch.is_empty() {
@@ -136,7 +143,7 @@ fn encode<E: Encoder>(encoder: &E, pipeline: &Pipeline, sender: &SyncSender<Enco
         }
         let (mut requests, mut pixels) = (Vec::with_capacity(batch.len()), Vec::with_capacity(batch.len()));
         for ready in batch {
-            requests.push((ready.job, ready.read));
+            requests.push((ready.job, ready.image));
             pixels.push(ready.pixels);
         }
         let cancellations: Vec<Cancellation> = requests.iter().map(|(job, _)| job.cancellation.clone()).collect();
@@ -145,34 +152,34 @@ fn encode<E: Encoder>(encoder: &E, pipeline: &Pipeline, sender: &SyncSender<Enco
         let tokens = catch_unwind(AssertUnwindSafe(|| encoder.run(&pixels, &cancellation)));
         let run = start.elapsed() / pixels.len() as u32;
         let tokens = tokens.unwrap_or_else(|panic| {
-            // It can go on in one place only.
+            // A panic can resume for one request only; the others get an error.
             if let Some((job, _)) = requests.first() {
-                pipeline.end(job, Outcome::Panic(panic));
+                pipeline.end(job, Completion::Panic(panic));
             }
             Err(Error::new(ErrorKind::Inference, "the encoder panicked in the run of this image's batch"))
         });
-        if sender.send(Encoded { requests, tokens, run }).is_err() {
+        if sender.send(EncodedBatch { requests, tokens, run }).is_err() {
             return;
         }
     }
 }
 
-fn finish<E: Encoder>(encoder: &E, pipeline: &Pipeline, encoded: Receiver<Encoded<E::Tokens>>) {
-    for Encoded { requests, tokens, run } in encoded {
-        // On all cores that are free: tokens are megabytes each, which one core would copy for as long as a GPU computes them.
-        let outcomes = pool::map(requests.into_iter().enumerate(), |(index, (job, read))| {
+fn run_finisher<E: Encoder>(encoder: &E, pipeline: &Pipeline, encoded: Receiver<EncodedBatch<E::Tokens>>) {
+    for EncodedBatch { requests, tokens, run } in encoded {
+        // On all free cores: a single core would take as long to copy an image's megabytes of tokens as a GPU to compute them.
+        let completions = pool::map(requests.into_iter().enumerate(), |(index, (job, image))| {
             let answer = || match &tokens {
-                Ok(tokens) => answer(encoder, tokens, index, read, run, &job.cancellation),
+                Ok(tokens) => answer(encoder, tokens, index, image, run, &job.cancellation),
                 Err(error) => Err(error.clone()),
             };
             let answer = || job.span.in_scope(answer);
-            (job.clone(), catch_unwind(AssertUnwindSafe(answer)).map_or_else(Outcome::Panic, Outcome::from))
+            (job.clone(), catch_unwind(AssertUnwindSafe(answer)).map_or_else(Completion::Panic, Completion::from))
         });
-        // The memory is free for the next batch while callers look at this one.
+        // Frees the memory for the next batch before callers use this one.
         discard(tokens);
-        // Not by those that helped: what is a caller's may wait for one of them.
-        for (job, outcome) in outcomes {
-            pipeline.end(&job, outcome);
+        // Not on the pool's threads: a caller's waker may wait for one of them.
+        for (job, completion) in completions {
+            pipeline.end(&job, completion);
         }
     }
 }
@@ -181,12 +188,12 @@ fn answer<E: Encoder>(
     encoder: &E,
     tokens: &E::Tokens,
     index: usize,
-    read: Read,
+    image: ReadImage,
     run: Duration,
     cancellation: &Cancellation,
 ) -> Result<Answer> {
     cancellation.check()?;
-    let Read { radiograph, prompts, waited } = read;
+    let ReadImage { radiograph, prompts, waited } = image;
     let encoded = encoder.image(tokens, index, &radiograph)?;
     let comparisons =
         if prompts.is_empty() { Vec::new() } else { encoder.compare(&encoded, &prompts, cancellation)? };

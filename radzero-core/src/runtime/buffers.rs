@@ -1,38 +1,34 @@
-//! Memory of the host that sessions read images from and write tokens to, used again from run to run.
+//! Host memory that sessions read images from and write tokens to, reused from run to run.
 
 use std::fmt::Debug;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use ort::memory::{AllocationDevice, Allocator, AllocatorType, MemoryInfo, MemoryType};
+use ort::memory::{Allocator, MemoryInfo};
 use ort::session::{Session, SharedSessionInner};
 use ort::value::{PrimitiveTensorElementType, Tensor};
 
-use super::Device;
-
-/// Buffers that are kept when nobody uses them, at most: one for the run under way, one that is being read.
+/// How many unused buffers are kept: one for the current run, one whose tokens are being read.
 const KEPT: usize = 2;
 
 /// Buffers of a session.
 ///
-/// On CUDA they are page-locked, so that the device reads and writes them by itself. Through ordinary memory, which the driver must
-/// stage, eight images were seen to take two and a half times as long as their computation.
+/// On CUDA they are page-locked, so that the device copies them by itself. Through ordinary memory, which the driver must stage, the
+/// transfer of eight images took two and a half times as long as their computation.
 pub(super) struct Buffers<T: PrimitiveTensorElementType + Debug> {
     free: Mutex<Vec<Tensor<T>>>,
-    /// Those of runs that failed, until a later run has ended well.
+    /// Buffers of failed runs, until a later run succeeds.
     aside: Mutex<Vec<Tensor<T>>>,
     allocator: Mutex<Allocator>,
-    /// An allocator must not outlive its session. Last, as fields are dropped in their order.
+    /// An allocator must not outlive its session. It comes last because fields are dropped in order.
     _session: Option<Arc<SharedSessionInner>>,
 }
 
 impl<T: PrimitiveTensorElementType + Debug> Buffers<T> {
-    pub(super) fn of(session: &Session, device: Device) -> ort::Result<Arc<Self>> {
-        let allocator = match device {
-            Device::Cuda(id) => {
-                let (place, kind) = (AllocationDevice::CUDA_PINNED, AllocatorType::Device);
-                Allocator::new(session, MemoryInfo::new(place, id.into(), kind, MemoryType::CPUOutput)?)?
-            }
-            _ => Allocator::default(),
+    /// Buffers in `memory`, or in ordinary memory if there is none.
+    pub(super) fn new(session: &Session, memory: Option<MemoryInfo>) -> ort::Result<Arc<Self>> {
+        let allocator = match memory {
+            Some(memory) => Allocator::new(session, memory)?,
+            None => Allocator::default(),
         };
         Ok(Self::with(allocator, Some(session.inner())))
     }
@@ -42,7 +38,7 @@ impl<T: PrimitiveTensorElementType + Debug> Buffers<T> {
         Arc::new(Self { free, aside, allocator, _session: session })
     }
 
-    /// A buffer of so many values at least, whose content is whatever was there.
+    /// A buffer of `length` values, whose content is arbitrary.
     pub(super) fn take(self: &Arc<Self>, length: usize) -> ort::Result<Buffer<T>> {
         let mut free = locked(&self.free);
         let fits = free.iter().enumerate().filter(|(_, tensor)| values(tensor) >= length);
@@ -50,7 +46,7 @@ impl<T: PrimitiveTensorElementType + Debug> Buffers<T> {
         let tensor = match smallest {
             Some(at) => free.remove(at),
             None => {
-                // One that is too small makes room.
+                // One that is too small makes room for it.
                 free.pop();
                 Tensor::new(&locked(&self.allocator), [length as i64])?
             }
@@ -58,7 +54,7 @@ impl<T: PrimitiveTensorElementType + Debug> Buffers<T> {
         Ok(Buffer { tensor: Some(tensor), length, home: self.clone() })
     }
 
-    /// A run has ended well, and with it all copies of those before.
+    /// To be called after a successful run, when no copy of an earlier run can still be under way.
     pub(super) fn settle(&self) {
         locked(&self.aside).clear();
     }
@@ -72,21 +68,21 @@ fn values<T: PrimitiveTensorElementType + Debug>(tensor: &Tensor<T>) -> usize {
     tensor.shape().num_elements()
 }
 
-/// A buffer in use; dropping it gives it back.
+/// A buffer in use, returned when it is dropped.
 pub(super) struct Buffer<T: PrimitiveTensorElementType + Debug> {
-    /// There until it is dropped.
+    /// `None` only while it is dropped.
     tensor: Option<Tensor<T>>,
     length: usize,
     home: Arc<Buffers<T>>,
 }
 
 impl<T: PrimitiveTensorElementType + Debug> Buffer<T> {
-    /// Keeps it from the next runs: a device may still copy from or to it after a run that failed, which ONNX Runtime may not have
-    /// waited for.
+    /// Withholds the buffer from the next runs. After a failed run, which ONNX Runtime may not have waited for, the device may still
+    /// copy from or to it.
     pub(super) fn set_aside(mut self) {
         let mut aside = locked(&self.home.aside);
         if aside.len() == KEPT {
-            // Nothing copies for as long as it took several runs to fail.
+            // No copy lasts as long as several failing runs.
             aside.remove(0);
         }
         aside.extend(self.tensor.take());
@@ -128,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn a_buffer_is_as_long_as_was_asked_for_and_nobody_else_s() {
+    fn a_buffer_has_the_length_asked_for_and_one_owner() {
         let buffers = buffers();
         let (mut one, two) = (buffers.take(6).unwrap(), buffers.take(6).unwrap());
         one.values_mut().fill(1.0);
@@ -140,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn the_smallest_that_fits_is_taken_and_one_too_small_replaced() {
+    fn the_smallest_that_fits_is_taken_and_one_that_is_too_small_is_replaced() {
         let buffers = buffers();
         drop((buffers.take(9).unwrap(), buffers.take(3).unwrap()));
         assert_eq!(lengths(&buffers.free), [9, 3]);
@@ -152,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn few_are_kept() {
+    fn at_most_two_are_kept() {
         let buffers = buffers();
         let all: Vec<_> = (1..6).map(|length| buffers.take(length).unwrap()).collect();
         drop(all);
@@ -160,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_failed_run_used_waits_for_one_that_ends_well() {
+    fn buffers_of_a_failed_run_wait_for_a_successful_one() {
         let buffers = buffers();
         for length in [1, 2, 3] {
             buffers.take(length).unwrap().set_aside();

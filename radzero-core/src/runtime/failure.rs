@@ -1,8 +1,8 @@
-//! What an error of ONNX Runtime is: its own codes do not tell a bad file from a machine that has nothing left.
+//! The kind of an error of ONNX Runtime, whose own codes do not tell a bad file from a machine out of memory or threads.
 
 use radzero_format::{Error, ErrorKind};
 
-/// What ONNX Runtime and the C++ library write where a thread or memory is refused.
+/// Parts of the messages that ONNX Runtime and the C++ library give when a thread or memory is refused.
 const REFUSED: [&str; 9] = [
     "pthread_create",
     "Resource temporarily unavailable",
@@ -15,12 +15,12 @@ const REFUSED: [&str; 9] = [
     "CUDNN_STATUS_ALLOC_FAILED",
 ];
 
-/// The error of a kind, or of [`ErrorKind::Resources`] where that is what ONNX Runtime ran out of; the cause has the details.
+/// An error of this kind, or of [`ErrorKind::Resources`] if ONNX Runtime was refused memory or a thread; the cause has the details.
 pub(super) fn error(kind: ErrorKind, message: impl Into<String>, cause: ort::Error) -> Error {
     Error::new(kind_of(kind, &cause), message).with_source(cause)
 }
 
-/// The kind, or [`ErrorKind::Resources`] where the cause says so.
+/// This kind, or [`ErrorKind::Resources`] if the cause says so.
 pub(super) fn kind_of(kind: ErrorKind, cause: &dyn std::error::Error) -> ErrorKind {
     if is_refused(&cause.to_string()) { ErrorKind::Resources } else { kind }
 }

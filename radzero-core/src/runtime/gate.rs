@@ -1,4 +1,4 @@
-//! A gate that lets so many callers through at a time, in the order in which they came.
+//! A gate that admits a fixed number of callers at a time, in order of arrival.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -9,22 +9,21 @@ use radzero_format::{Error, ErrorKind, Result};
 
 use crate::cancellation::Cancellation;
 
-/// Whether the limit on callers that wait applies.
+/// Whether the limit on waiting callers applies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Patience {
-    /// It does.
+    /// It applies.
     Bounded,
-    /// It does not: for work that was begun and must not be lost.
+    /// It does not, because work that has begun must not be lost.
     Any,
 }
 
-/// Lets `width` callers through at a time, first come, first served. One that leaves wakes the next, and nobody else.
+/// Admits `width` callers at a time, first come, first served. A caller that leaves wakes the next one only.
 ///
-/// The standard mutex lets a caller that comes back at once overtake those that wait: with many callers, some would wait
-/// forever.
+/// A standard mutex would let a caller that returns at once overtake the waiting ones; with many callers, some would starve.
 pub(crate) struct Gate {
     width: usize,
-    /// Callers that may wait, beside one that is served.
+    /// How many callers may wait, besides those admitted.
     limit: Option<usize>,
     line: Mutex<Line>,
 }
@@ -47,13 +46,13 @@ impl Gate {
     /// Waits for the caller's turn, or until it is cancelled.
     ///
     /// # Errors
-    /// [`ErrorKind::Busy`] at once if as many wait as may, [`ErrorKind::Cancelled`], [`ErrorKind::Deadline`],
-    /// [`ErrorKind::Resources`] if a deadline cannot be watched.
+    /// [`ErrorKind::Busy`] at once if too many wait already, [`ErrorKind::Cancelled`], [`ErrorKind::Deadline`],
+    /// [`ErrorKind::Resources`] if the thread that watches deadlines cannot be started.
     pub(super) fn enter(&self, patience: Patience, cancellation: &Cancellation) -> Result<Pass<'_>> {
         cancellation.check()?;
         let waiter = {
             let mut line = self.line();
-            // All but one wait, and so would this one.
+            // This caller would have to wait, too.
             let waiting = self.width - line.free + line.waiting.len();
             if let Some(limit) = self.limit.filter(|&limit| patience == Patience::Bounded && waiting > limit) {
                 let message = format!(
@@ -83,7 +82,7 @@ impl Gate {
         }
     }
 
-    /// Takes a caller out of the line. Its turn may have come just now: then it is the next one's.
+    /// Takes a caller out of the line. If its turn has just come, the turn passes to the next.
     fn leave(&self, waiter: &Arc<Waiter>, error: Error) -> Error {
         let mut line = self.line();
         if waiter.admitted.load(Ordering::Acquire) {
@@ -100,7 +99,7 @@ impl Gate {
     }
 }
 
-/// A caller's turn; the next one's begins when it is dropped.
+/// A caller's turn, which ends when this is dropped.
 pub(crate) struct Pass<'a>(&'a Gate);
 
 impl Drop for Pass<'_> {
@@ -132,7 +131,7 @@ mod tests {
         refused.err().map(|error| error.kind())
     }
 
-    /// Waits until so many callers wait.
+    /// Waits until `count` callers are waiting.
     fn until_waiting(gate: &Gate, count: usize) {
         while gate.line().waiting.len() < count {
             thread::yield_now();
@@ -159,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn as_many_pass_as_it_is_wide() {
+    fn it_admits_as_many_callers_as_it_is_wide() {
         let gate = Gate::new(2, None);
         let (one, two) = (enter(&gate, Patience::Bounded).unwrap(), enter(&gate, Patience::Bounded).unwrap());
         thread::scope(|scope| {
@@ -173,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn no_more_wait_than_may() {
+    fn callers_beyond_the_limit_are_refused() {
         let gate = Gate::new(1, Some(1));
         let first = enter(&gate, Patience::Bounded).unwrap();
         thread::scope(|scope| {
@@ -188,7 +187,7 @@ mod tests {
             waiting.join().unwrap();
             patient.join().unwrap();
         });
-        // Whoever was refused left nothing behind.
+        // A refused caller leaves nothing behind.
         drop(enter(&gate, Patience::Bounded).unwrap());
         let nobody = Gate::new(2, Some(0));
         let first = enter(&nobody, Patience::Bounded).unwrap();
@@ -198,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn one_that_is_cancelled_or_late_leaves_and_the_rest_goes_on() {
+    fn a_cancelled_or_late_caller_leaves_and_the_others_go_on() {
         let gate = Gate::new(1, None);
         let first = enter(&gate, Patience::Bounded).unwrap();
         let (cancelled, late) = (Cancellation::new(), Cancellation::after(Duration::from_millis(50)));

@@ -1,4 +1,4 @@
-//! A run from memory to memory.
+//! A run that reads and writes the caller's memory.
 
 use std::ffi::CStr;
 
@@ -9,8 +9,8 @@ use ort::value::{TensorRef, TensorRefMut};
 
 /// Runs a session with one input and one output, into `output`, whose shape must be what the graph computes.
 ///
-/// Both are handed over as ordinary memory of the host, wherever they lie: ONNX Runtime 1.31 fails with an output that is declared
-/// page-locked, which it tries to copy onto itself. `ort` has no call that fills part of a buffer.
+/// Both are passed as ordinary host memory, even if they are page-locked: ONNX Runtime 1.31 fails if the output is declared
+/// page-locked, because it tries to copy it onto itself. `ort` has no call that fills part of a buffer.
 pub(super) fn run(
     session: &mut Session,
     options: &RunOptions,
@@ -21,10 +21,9 @@ pub(super) fn run(
     let output = TensorRefMut::from_array_view_mut(output)?;
     let (input_names, inputs) = ([input_name.as_ptr()], [input.ptr()]);
     let (output_names, mut outputs) = ([output_name.as_ptr()], [output.ptr().cast_mut()]);
-    // SAFETY: session, options, both values and all names outlive the call; the lists have one entry each, as is said; the session is
-    // borrowed alone, so no other run uses it; the input is only read, and the output's memory is borrowed alone. A run that succeeds has
-    // waited for the device's copies; after one that fails, the caller sets the buffers aside. With an output that is not null, ONNX
-    // Runtime fills that value or fails, and returns no other.
+    // SAFETY: session, options, both values and all names outlive the call. Each list has one entry, as the counts say. The session and
+    // the output are borrowed mutably, so nothing else uses them; the input is only read. A successful run has waited for the device's
+    // copies; after a failed one, the caller sets the buffers aside. As the output is not null, ONNX Runtime fills it or fails.
     let status = unsafe {
         (ort::api().Run)(
             session.ptr_mut(),
@@ -37,6 +36,6 @@ pub(super) fn run(
             outputs.as_mut_ptr(),
         )
     };
-    // SAFETY: the status that was just returned, which ort takes over and releases.
+    // SAFETY: ONNX Runtime has just returned this status; ort takes ownership and releases it.
     unsafe { ort::Error::result_from_status(status) }
 }

@@ -11,24 +11,29 @@ use ort::operator::{
 use ort::value::{
     DynValue, DynValueTypeMarker, PrimitiveTensorElementType, TensorElementType, TensorValueType, ValueRef,
 };
-use radzero_kernels::{Attention, BytePanels, End, KernelError, Kernels, Linear, LinearInt8, Panels, Workers};
+use radzero_kernels::{Attention, BytePanels, Epilogue, KernelError, Kernels, Linear, LinearInt8, Panels, Workers};
 
-use crate::operators::{DOMAIN, Operator};
+use radzero_format::operators::{DOMAIN, Operator};
 
-/// The operators' domain, for a session with so many threads.
+/// The operators' domain, for a session with this number of threads.
 pub(super) fn domain(kernels: Kernels, threads: NonZeroUsize) -> ort::Result<OperatorDomain> {
     Operator::ALL
         .into_iter()
-        .filter(|operator| operator.runs_on(kernels))
+        .filter(|&operator| runs_on(operator, kernels))
         .try_fold(OperatorDomain::new(DOMAIN)?, |domain, operator| {
             domain.add(Registered { operator, kernels, threads })
         })
 }
 
-/// Opens a session that has the domain, one at a time until the first is open.
+/// Whether `kernels` run an operator. If not, ONNX Runtime runs its definition.
+fn runs_on(operator: Operator, kernels: Kernels) -> bool {
+    !(operator.is_int8() || operator == Operator::AttentionInt16) || kernels.multiplies_integers()
+}
+
+/// Opens a session that uses the domain: one at a time, until the first has been opened.
 ///
-/// ONNX Runtime 1.31 enters a new domain into a list of the process in two steps, look up and add, between which another thread can
-/// add it: adding it twice fails.
+/// ONNX Runtime 1.31 looks a new domain up in a process-wide list and then adds it, without a lock around both. If two threads add
+/// it, the second fails.
 pub(super) fn opened<T, E>(open: impl FnOnce() -> Result<T, E>) -> Result<T, E> {
     static ENTERED: Mutex<bool> = Mutex::new(false);
     let mut entered = ENTERED.lock().unwrap_or_else(PoisonError::into_inner);
@@ -103,7 +108,7 @@ impl OrtOperator for Registered {
 /// One node of a graph.
 struct Node {
     registered: Registered,
-    /// Of attention only.
+    /// For attention only.
     heads: usize,
 }
 
@@ -130,22 +135,22 @@ impl Kernel for Node {
         } else {
             let (shape, x) = inputs.tensor(0)?;
             let &[rows, columns] = shape.as_slice() else { return Err(inputs.wrong_rank(2, &shape)) };
-            let end = match operator {
-                Operator::LinearGelu | Operator::LinearInt8Gelu => End::Gelu,
-                Operator::LinearAdd => End::Add(inputs.tensor(3)?.1),
-                Operator::LinearInt8Add => End::Add(inputs.tensor(5)?.1),
-                _ => End::None,
+            let epilogue = match operator {
+                Operator::LinearGelu | Operator::LinearInt8Gelu => Epilogue::Gelu,
+                Operator::LinearAdd => Epilogue::Add(inputs.tensor(3)?.1),
+                Operator::LinearInt8Add => Epilogue::Add(inputs.tensor(5)?.1),
+                _ => Epilogue::None,
             };
             if operator.is_int8() {
                 let (weight, scales) = (inputs.tensor(1)?.1, inputs.tensor(2)?.1);
                 let (sums, bias) = (inputs.tensor(3)?.1, inputs.tensor(4)?.1);
                 let layout = BytePanels::new(columns, bias.len());
                 let layer = LinearInt8 { layout, weight, scales, sums, bias };
-                output(context, &[rows, bias.len()], |y| kernels.linear_int8(&pool, &layer, x, end, y))?
+                output(context, &[rows, bias.len()], |y| kernels.linear_int8(&pool, &layer, x, epilogue, y))?
             } else {
                 let (weight, bias) = (inputs.tensor(1)?.1, inputs.tensor(2)?.1);
                 let layer = Linear { layout: Panels::new(columns, bias.len()), weight, bias };
-                output(context, &[rows, bias.len()], |y| Ok(kernels.linear(&pool, &layer, x, end, y)?))?
+                output(context, &[rows, bias.len()], |y| Ok(kernels.linear(&pool, &layer, x, epilogue, y)?))?
             }
         };
         computed.map_err(|error| refused(operator, error.to_string()))?;
@@ -153,7 +158,7 @@ impl Kernel for Node {
     }
 }
 
-/// The threads of the session.
+/// The session's threads.
 struct Pool<'a> {
     context: &'a ComputeContext,
     threads: NonZeroUsize,
@@ -172,7 +177,7 @@ impl Workers for Pool<'_> {
     }
 }
 
-/// What a node is given.
+/// The inputs of a node.
 struct Inputs<'a> {
     operator: Operator,
     values: &'a [ValueRef<'a, DynValueTypeMarker>],

@@ -1,6 +1,6 @@
 //! Finding the ONNX Runtime library, and looking at it before it is loaded.
 //!
-//! The loader's own answers are too late or too little: a truncated file ends the process with a bus error, a library for
+//! The system's loader reports too little, or too late: a truncated file ends the process with a bus error, and a library for
 //! another processor is reported as missing.
 
 use std::ffi::CStr;
@@ -36,7 +36,7 @@ fn needed() -> String {
     format!("ONNX Runtime {} or newer is needed", Runtime::OLDEST)
 }
 
-/// The library that the environment variable or the executable's surroundings name.
+/// The path in the environment variable, or else the library found near the executable.
 pub(super) fn discover() -> Result<PathBuf> {
     if let Some(value) = std::env::var_os(VARIABLE).filter(|value| !value.is_empty()) {
         return Ok(PathBuf::from(value));
@@ -68,7 +68,7 @@ pub(super) fn resolve(path: &Path) -> Result<PathBuf> {
         .ok_or_else(|| fail(format!("there is no {FILE_NAME} in {}; {}", absolute.display(), needed())))
 }
 
-/// The library in `directory`: under its plain name, else the only versioned one (`libonnxruntime.so.1.31.1`).
+/// The library in `directory`: the one with the plain name, else the only versioned one (`libonnxruntime.so.1.31.1`).
 fn in_directory(directory: &Path) -> Option<PathBuf> {
     let plain = directory.join(FILE_NAME);
     if plain.is_file() {
@@ -77,7 +77,7 @@ fn in_directory(directory: &Path) -> Option<PathBuf> {
     let mut versioned = std::fs::read_dir(directory).ok()?.flatten().map(|entry| entry.path()).filter(|path| {
         let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
         let stem = FILE_NAME.trim_end_matches(".dylib");
-        // The provider libraries beside it start alike (`libonnxruntime_providers_cuda.so`).
+        // The provider libraries beside it begin with the same letters (`libonnxruntime_providers_cuda.so`).
         name.strip_prefix(stem).is_some_and(|rest| rest.starts_with('.')) && path.is_file()
     });
     versioned.next().filter(|_| versioned.next().is_none())
@@ -133,7 +133,7 @@ fn machine_matches(found: object::Architecture) -> bool {
         "riscv64" => found == A::Riscv64,
         "powerpc64" => found == A::PowerPc64,
         "s390x" => found == A::S390x,
-        // A target that nobody builds ONNX Runtime for: leave the verdict to the loader.
+        // Nobody builds ONNX Runtime for other targets: leave the verdict to the loader.
         _ => true,
     }
 }
@@ -143,7 +143,7 @@ fn version(path: &Path) -> Result<String> {
     ask(path).map(|(version, _)| version)
 }
 
-/// Asks the library for its version, and for the functions that `ort` calls: null where it is too old for them.
+/// Asks the library for its version and for the table of functions that `ort` calls, which is null if the library is too old.
 fn ask(path: &Path) -> Result<(String, *const ort::sys::OrtApi)> {
     let shown = path.display();
     // SAFETY: loading runs the library's initialisers; the path was named by the user or lies beside the executable, and
@@ -168,16 +168,16 @@ fn ask(path: &Path) -> Result<(String, *const ort::sys::OrtApi)> {
     Ok((version, api))
 }
 
-/// The file and version of the library that `ort` has loaded for somebody else.
+/// The file and version of the library that the host has loaded through `ort`.
 ///
 /// # Errors
-/// [`ErrorKind::Runtime`] if it cannot be told.
+/// [`ErrorKind::Runtime`] if they cannot be found out.
 #[cfg(feature = "share-ort")]
 pub(super) fn loaded() -> Result<(PathBuf, String)> {
     let unknown = || fail("the ONNX Runtime library of the host's environment cannot be told".into());
     let path = file_of_api().ok_or_else(unknown)?;
     let (version, api) = ask(&path)?;
-    // What was found must be what is used.
+    // The library that was found must be the one in use.
     if !std::ptr::eq(api, ort::api()) {
         return Err(unknown());
     }
@@ -200,10 +200,10 @@ fn file_of_api() -> Option<PathBuf> {
     std::fs::canonicalize(std::ffi::OsStr::from_bytes(name.to_bytes())).ok()
 }
 
-/// The file that holds the functions which `ort` calls: the module of the usual name.
+/// The file that holds the functions which `ort` calls: the loaded module with the usual name.
 #[cfg(all(feature = "share-ort", windows))]
 fn file_of_api() -> Option<PathBuf> {
-    // Its path is not needed to load it: Windows finds what is loaded by its name.
+    // The full path is not needed: Windows finds a loaded module by its name.
     libloading::os::windows::Library::open_already_loaded(FILE_NAME).ok().map(|_| PathBuf::from(FILE_NAME))
 }
 
@@ -224,7 +224,7 @@ pub(super) fn initialise(path: &Path) -> Result<Environment> {
         .with_telemetry(false)
         .build()
         .map_err(|error| {
-            // ort has no code for this, and one environment a process is its rule.
+            // ort allows one environment per process, and has no error code for a second.
             if error.to_string().contains("only one environment") {
                 let message = "this process already uses ort with an environment of its own: a host hands that in with \
                                Runtime::from_environment (feature share-ort)";

@@ -1,6 +1,6 @@
-//! Everything that touches ONNX Runtime: finding and loading the library, the process's environment, devices, sessions.
+//! Everything that touches ONNX Runtime: finding and loading the library, the environment, execution providers, sessions.
 //!
-//! The rest of the crate sees ndarray and the types of this folder only.
+//! The rest of the crate sees only ndarray and the types of this folder.
 
 mod buffers;
 mod failure;
@@ -8,50 +8,54 @@ mod gate;
 mod in_place;
 mod kernels;
 mod library;
+mod options;
 mod placement;
 mod probe;
-mod process;
 mod providers;
 mod session;
-mod suitability;
 mod threads;
 
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
+#[cfg(feature = "share-ort")]
+#[doc(hidden)]
+pub use ort;
 use ort::environment::Environment;
 use radzero_format::{Error, ErrorKind, Result};
 use radzero_kernels::Kernels;
 
 pub(crate) use self::gate::Patience;
+pub(crate) use self::options::SessionOptions;
+#[cfg(feature = "share-ort")]
+pub(crate) use self::options::{Configured, SessionBuilder};
 pub use self::placement::Placement;
 pub use self::probe::DeviceReport;
-pub(crate) use self::process::Process;
-pub(crate) use self::session::{ImageSession, ImageTokens, SessionOptions, TextSession};
-pub(crate) use self::suitability::{check as check_device, check_memory_limit};
+pub(crate) use self::providers::{check_export, check_memory_limit};
+pub(crate) use self::session::{ImageSession, ImageTokens, TextSession};
 pub use crate::cancellation::Cancellation;
 pub use radzero_format::record::Device;
 
-/// A loaded ONNX Runtime: the process's only one.
+/// The ONNX Runtime that this process has loaded.
 ///
-/// ONNX Runtime allows one environment a process, and `ort` one library. The first call of [`Runtime::load`] or
+/// ONNX Runtime allows one environment per process, and `ort` one library. The first call of [`Runtime::load`] or
 /// [`Runtime::discover`] decides; later calls return the same value, or an error if they name another library. A host
-/// that uses `ort` itself turns on the feature `share-ort`, and hands its environment in or takes this one.
+/// that uses `ort` itself turns on the feature `share-ort` and either passes in its environment or takes this one.
 ///
 /// # Telemetry
 /// ONNX Runtime builds may carry an uploader that starts with the environment. Before creating one, this crate sets
 /// `ORT_DISABLE_TELEMETRY=1` for the process, whatever the variable held, and asks for telemetry to be off again
-/// through the API. An environment that was handed in is the host's: set the variable before creating it.
+/// through the API. A host that passes in an environment must set the variable before creating it.
 ///
-/// Setting a variable races with code of other languages that reads the environment on another thread. A host with several
-/// threads sets `ORT_DISABLE_TELEMETRY=1` itself before it starts the first; this crate then changes nothing.
+/// Setting a variable races with C and C++ code that reads the environment on another thread. A host with several threads should set
+/// `ORT_DISABLE_TELEMETRY=1` itself before it starts the first one; this crate then changes nothing.
 #[derive(Clone)]
 pub struct Runtime {
     environment: Environment,
     library: PathBuf,
     version: String,
-    /// Whether the environment is a host's.
+    /// Whether the environment belongs to the host.
     shared: bool,
 }
 
@@ -60,9 +64,8 @@ static LOADED: Mutex<Option<Runtime>> = Mutex::new(None);
 impl Runtime {
     /// Finds the ONNX Runtime library and loads it.
     ///
-    /// Looked for in this order: `ORT_DYLIB_PATH` (the file, or a directory that holds it); then beside the running
-    /// executable: in its directory, in `../lib` and in `../onnxruntime`. Nothing else is tried. Where one is in use already, it
-    /// is that one.
+    /// It looks at `ORT_DYLIB_PATH` (the file, or a directory that holds it) first, then in the directory of the running executable,
+    /// in `../lib` and in `../onnxruntime` beside it, and nowhere else. If the process has already loaded one, it returns that.
     ///
     /// # Errors
     /// As [`Runtime::load`] and [`Runtime::find_library`].
@@ -73,16 +76,16 @@ impl Runtime {
         Self::load(library::discover()?)
     }
 
-    /// The file that [`Runtime::discover`] would load: for a host that loads it itself. `ort` takes `ORT_DYLIB_PATH` for the file
-    /// and panics where it names the directory; `ort::init_from(Runtime::find_library()?)` does not.
+    /// The file that [`Runtime::discover`] would load, for a host that loads it itself. `ort` takes `ORT_DYLIB_PATH` for a file and
+    /// panics if it names a directory; `ort::init_from(Runtime::find_library()?)` accepts both.
     ///
     /// # Errors
-    /// [`ErrorKind::Runtime`] if there is no library in any of the places.
+    /// [`ErrorKind::Runtime`] if none of these places holds the library.
     pub fn find_library() -> Result<PathBuf> {
         library::resolve(&library::discover()?)
     }
 
-    /// Loads the library at `path`: the file, or a directory that holds it under its platform's usual name.
+    /// Loads the library at `path`: the file, or a directory that holds it under its usual name on this platform.
     ///
     /// # Errors
     /// [`ErrorKind::Runtime`] if it is missing, damaged, for another processor, not ONNX Runtime, or older than
@@ -110,11 +113,11 @@ impl Runtime {
 
     /// Uses the environment of a host that works with `ort` itself.
     ///
-    /// Its execution providers are not taken over: a model runs on the [`Device`] it was opened for, and nothing else.
+    /// Execution providers registered with it are ignored: a model runs on the [`Device`] that it was opened for.
     ///
     /// # Errors
-    /// [`ErrorKind::RuntimeInUse`] if this process already uses another; [`ErrorKind::Runtime`] if the library behind it cannot be
-    /// told.
+    /// [`ErrorKind::RuntimeInUse`] if this process already uses another; [`ErrorKind::Runtime`] if the library behind it cannot
+    /// be identified.
     #[cfg(feature = "share-ort")]
     pub fn from_environment(environment: Environment) -> Result<Self> {
         use ort::AsPointer as _;
@@ -132,7 +135,7 @@ impl Runtime {
         Ok(runtime)
     }
 
-    /// What messages call it.
+    /// Its name in messages.
     fn shown(&self) -> String {
         let of_host = if self.shared { "an environment of its host with " } else { "" };
         format!("{of_host}{}", self.library.display())
@@ -141,8 +144,8 @@ impl Runtime {
     /// The oldest ONNX Runtime that works.
     pub const OLDEST: &str = "1.24";
 
-    /// The instruction set of the project's own kernels that this processor runs on [`Device::Cpu`] (`avx512`, `avx2`, `neon`);
-    /// `None` if it has none that are worth it.
+    /// The instruction set (`avx512`, `avx2`, `neon`) of the project's own kernels on this processor, for [`Device::Cpu`]; `None` if
+    /// the processor is too old for them.
     #[must_use]
     pub fn kernels() -> Option<&'static str> {
         Kernels::detect().map(Kernels::name)
@@ -160,7 +163,7 @@ impl Runtime {
         &self.version
     }
 
-    /// The environment, for a host that opens sessions of its own beside the models.
+    /// The environment, for a host that also opens its own sessions.
     #[cfg(feature = "share-ort")]
     #[must_use]
     pub fn environment(&self) -> &Environment {
@@ -177,14 +180,14 @@ impl fmt::Debug for Runtime {
     }
 }
 
-/// Keeps ONNX Runtime's uploader from starting: it reads this variable when the environment is created, and no API call
-/// comes early enough.
+/// Keeps ONNX Runtime's uploader from starting. It reads this variable when the environment is created, before any API call could
+/// switch it off.
 fn disable_telemetry() {
     const VARIABLE: &str = "ORT_DISABLE_TELEMETRY";
     if std::env::var_os(VARIABLE).is_none_or(|value| value != "1") {
-        // SAFETY: changing the environment races only with foreign code that reads it without Rust's lock on another
-        // thread. This runs once a process, before ONNX Runtime is initialised, and not at all where the host has
-        // already set the variable, as the section on telemetry of `Runtime` tells hosts with several threads to do.
+        // SAFETY: changing the environment races only with foreign code that reads it on another thread without Rust's lock.
+        // This runs once per process, before ONNX Runtime is initialised, and not at all if the host has set the variable,
+        // as the documentation of `Runtime` asks hosts with several threads to do.
         unsafe { std::env::set_var(VARIABLE, "1") };
     }
 }

@@ -1,4 +1,4 @@
-//! Which execution provider runs which nodes, read back from a session.
+//! Which execution provider runs which nodes, as read back from a session.
 
 use std::collections::BTreeMap;
 use std::ffi::{CStr, c_char};
@@ -9,12 +9,12 @@ use ort::session::Session;
 use radzero_format::{Error, ErrorKind, Result};
 
 use super::{Device, failure};
-use crate::operators::DOMAIN;
+use radzero_format::operators::DOMAIN;
 
-/// Session configuration without which ONNX Runtime keeps no record of the assignment.
+/// The session option that makes ONNX Runtime record the assignment.
 pub(super) const RECORD_KEY: &str = "session.record_ep_graph_assignment_info";
 
-/// Operators in which the time goes. With any of these on the CPU, a model opened for a GPU would be a CPU model in disguise.
+/// The operators that take the time. With any of these on the CPU, a model opened for a GPU would be a CPU model in disguise.
 const HEAVY: [&str; 10] = [
     "Conv",
     "Gemm",
@@ -28,7 +28,7 @@ const HEAVY: [&str; 10] = [
     "BiasGelu",
 ];
 
-/// Which execution provider runs how many nodes of a graph, by operator: from the session, not from what was asked for.
+/// How many nodes of a graph each execution provider runs, by operator, as the session reports it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Placement(BTreeMap<String, BTreeMap<String, usize>>);
 
@@ -56,7 +56,7 @@ impl Placement {
                     check((api.EpAssignedNode_GetDomain)(node, &raw mut domain))?;
                     check((api.EpAssignedNode_GetOperatorType)(node, &raw mut operator))?;
                     let (domain, mut operator) = (text(domain), text(operator));
-                    // Others have an operator "Attention", too.
+                    // Other domains have an operator "Attention", too.
                     if domain == DOMAIN {
                         operator = format!("{domain}:{operator}");
                     }
@@ -67,13 +67,13 @@ impl Placement {
         Ok(Self(providers))
     }
 
-    /// Execution providers and the number of nodes that each runs.
+    /// Each execution provider with the number of nodes that it runs.
     pub fn providers(&self) -> impl Iterator<Item = (&str, usize)> {
         self.0.iter().map(|(name, operators)| (name.as_str(), operators.values().sum()))
     }
 
-    /// Execution providers and, of each, the operators that it runs with their number. Those of the project's own
-    /// ([`operators`](crate::operators)) have their domain before them, as in `radzero:Linear`.
+    /// Each execution provider with the operators that it runs and their number. The project's own
+    /// [`operators`](crate::operators) have their domain as a prefix: `radzero:Linear`.
     pub fn operators(&self) -> impl Iterator<Item = (&str, &BTreeMap<String, usize>)> {
         self.0.iter().map(|(name, operators)| (name.as_str(), operators))
     }
@@ -83,8 +83,7 @@ impl Placement {
         self.providers().map(|(name, nodes)| (name.to_owned(), nodes)).collect()
     }
 
-    /// Whether the graph has operators of the project's own that were not replaced by their definitions: these run on its own
-    /// kernels.
+    /// Whether any of the project's own operators was kept, not replaced by its definition: these run on the project's kernels.
     pub(crate) fn has_own_operators(&self) -> bool {
         self.0.values().flat_map(BTreeMap::keys).any(|name| is_own(name))
     }
@@ -119,13 +118,13 @@ impl Placement {
     }
 }
 
-/// Whether an operator is one of the project's own.
+/// Whether it is one of the project's own operators.
 fn is_own(name: &str) -> bool {
     name.split(':').next() == Some(DOMAIN)
 }
 
 impl fmt::Display for Placement {
-    /// `CPUExecutionProvider: 101 nodes`, one after the other.
+    /// Provider by provider: `CPUExecutionProvider: 101 nodes`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (index, (name, nodes)) in self.providers().enumerate() {
             write!(f, "{}{name}: {nodes} nodes", if index > 0 { ", " } else { "" })?;
@@ -142,7 +141,7 @@ unsafe fn check(status: ort::sys::OrtStatusPtr) -> Result<()> {
     })
 }
 
-/// An array that ONNX Runtime owns; null where it is empty.
+/// An array that ONNX Runtime owns, which may be null if it is empty.
 unsafe fn slice<'a, T>(start: *const T, length: usize) -> &'a [T] {
     if start.is_null() || length == 0 {
         return &[];
@@ -164,7 +163,6 @@ unsafe fn text(string: *const c_char) -> String {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use crate::runtime::providers::ACCELERATORS;
 
     const CPU: &str = "CPUExecutionProvider";
 
@@ -183,7 +181,7 @@ mod tests {
 
     #[test]
     fn a_graph_on_the_provider_that_was_asked_for_is_accepted() {
-        for device in ACCELERATORS.into_iter().chain([Device::Cpu]) {
+        for device in Device::ALL {
             placed(&[(device.provider(), &[("MatMul", 40), ("Softmax", 10)])]).require(device, "a graph").unwrap();
         }
     }
@@ -191,7 +189,7 @@ mod tests {
     /// A provider leaves the arithmetic of shapes to the CPU.
     #[test]
     fn shapes_may_be_computed_on_the_cpu() {
-        for device in ACCELERATORS {
+        for device in Device::ALL.into_iter().filter(|&device| device != Device::Cpu) {
             let shapes: &[_] = &[("Shape", 3), ("Gather", 4), ("Concat", 2), ("Unsqueeze", 6)];
             placed(&[(device.provider(), &[("MatMul", 40)]), (CPU, shapes)]).require(device, "a graph").unwrap();
         }
@@ -201,7 +199,7 @@ mod tests {
     fn a_heavy_operator_on_the_cpu_is_a_fallback() {
         // Those of the graphs that the exporter writes, by name: one that is left out of HEAVY is missed here.
         let products = ["Conv", "Gemm", "MatMul", "MatMulInteger", "MultiHeadAttention"];
-        for device in ACCELERATORS {
+        for device in Device::ALL.into_iter().filter(|&device| device != Device::Cpu) {
             let norms = ["LayerNormalization", "SkipLayerNormalization"];
             let others = ["Softmax", "Gelu", "BiasGelu", "radzero:Linear", "radzero:Attention"];
             for heavy in products.into_iter().chain(norms).chain(others) {
@@ -237,11 +235,11 @@ mod tests {
     #[test]
     fn a_provider_that_runs_nothing_is_not_the_one_that_was_asked_for() {
         let placement = placed(&[(CPU, &[("Shape", 2), ("Gather", 1)])]);
-        for device in ACCELERATORS {
+        for device in Device::ALL.into_iter().filter(|&device| device != Device::Cpu) {
             let expected = format!("does not run on {device}: {} expected, {CPU}: 3 nodes found", device.provider());
             assert!(refused(&placement, device).ends_with(&expected));
         }
-        for device in ACCELERATORS.into_iter().chain([Device::Cpu]) {
+        for device in Device::ALL {
             let error = refused(&placed(&[]), device);
             let expected = format!("does not run on {device}: {} expected, nothing found", device.provider());
             assert!(error.ends_with(&expected), "{error}");

@@ -1,14 +1,14 @@
-//! Trying devices with the smallest of models.
+//! Tries devices with a tiny model.
 
 use std::ffi::CStr;
 use std::time::{Duration, Instant};
 
 use ort::session::Session;
-use radzero_format::{ErrorKind, Result};
+use radzero_format::{Error, ErrorKind, Result};
 
 use super::{Device, Placement, Runtime, failure, placement, providers};
 
-/// What came of [`Runtime::try_device`].
+/// The result of [`Runtime::try_device`].
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct DeviceReport {
@@ -16,12 +16,12 @@ pub struct DeviceReport {
     pub device: Device,
     /// Whether the library was built with its execution provider.
     pub compiled_in: bool,
-    /// How long starting it and opening a model of one product took, or why that failed and what is needed.
+    /// How long it took to start the device and open a tiny model, or why that failed and what is needed.
     pub outcome: Result<Duration>,
 }
 
 impl Runtime {
-    /// Execution providers that the library was built with. Being built with one does not mean that it works here.
+    /// Execution providers that the library was built with, whether or not they work on this machine.
     ///
     /// # Errors
     /// [`ErrorKind::Runtime`] if ONNX Runtime does not tell.
@@ -47,11 +47,17 @@ impl Runtime {
         Ok(names)
     }
 
-    /// Starts a device's execution provider and opens a model of one matrix product on it.
+    /// The error for a device that cannot be used.
+    pub(super) fn unusable(&self, device: Device, error: ort::Error) -> Error {
+        let compiled_in = self.providers().ok().map(|providers| is_among(&providers, device));
+        providers::unusable(device, compiled_in, error)
+    }
+
+    /// Starts a device's execution provider and opens a model of a single matrix product on it.
     #[must_use]
     pub fn try_device(&self, device: Device) -> DeviceReport {
         let compiled_in = match self.providers() {
-            Ok(providers) => providers.iter().any(|name| name == device.provider()),
+            Ok(providers) => is_among(&providers, device),
             Err(error) => return DeviceReport { device, compiled_in: false, outcome: Err(error) },
         };
         let started = Instant::now();
@@ -65,14 +71,17 @@ impl Runtime {
         let mut builder = Session::builder(&self.environment)
             .and_then(|builder| Ok(builder.with_intra_threads(1)?.with_config_entry(placement::RECORD_KEY, "1")?))
             .map_err(failed)?;
-        if let Some(provider) = providers::plain(device)? {
-            builder = builder
-                .with_execution_providers([provider])
-                .map_err(|error| providers::refused(self, device, error.into()))?;
+        if let Some(provider) = providers::of(device)?.trial() {
+            builder =
+                builder.with_execution_providers([provider]).map_err(|error| self.unusable(device, error.into()))?;
         }
         let session = builder.commit_from_memory(&product()).map_err(failed)?;
         Placement::read(&session)?.require(device, "the trial model")
     }
+}
+
+fn is_among(providers: &[String], device: Device) -> bool {
+    providers.iter().any(|name| name == device.provider())
 }
 
 /// An ONNX model that multiplies two 8 x 8 matrices.

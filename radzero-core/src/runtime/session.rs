@@ -1,8 +1,7 @@
-//! One session a graph, opened against its contract and called through `&self`.
+//! One session per graph, checked against the manifest when it is opened and called through `&self`.
 
 use std::fmt;
-use std::num::NonZeroUsize;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use ndarray::{Array2, Array3, ArrayView2, ArrayView3, ArrayViewMut3, ArrayViewMut4, Axis, Ix2, ShapeError};
@@ -18,36 +17,16 @@ use crate::cancellation::Cancellation;
 
 use super::buffers::{Buffer, Buffers};
 use super::gate::{Gate, Pass, Patience};
-use super::{Device, Placement, Runtime, failure, in_place, kernels, placement, providers, threads};
+use super::options::SessionOptions;
+use super::providers::{self, Blame, Provider};
+use super::{Device, Placement, Runtime, failure, in_place, kernels, placement, threads};
 
-/// A host's own change to the session options.
-pub(crate) type Configure = Arc<dyn Fn(SessionBuilder) -> ort::Result<SessionBuilder> + Send + Sync>;
-
-/// How sessions are opened.
-#[derive(Clone)]
-pub(crate) struct SessionOptions {
-    pub(crate) device: Device,
-    pub(crate) threads: NonZeroUsize,
-    /// Bytes of device memory that a provider on a GPU may take.
-    pub(crate) memory_limit: Option<usize>,
-    /// Where TensorRT engines are kept.
-    pub(crate) engine_cache: Option<PathBuf>,
-    /// Known once the model and the library are.
-    pub(crate) model_hash: String,
-    pub(crate) library_version: String,
-    /// Callers that may wait for a graph; any number without.
-    pub(crate) max_waiting: Option<usize>,
-    pub(crate) configure: Option<Configure>,
-    /// The project's own kernels, where they serve the device and the processor.
-    pub(crate) kernels: Option<Kernels>,
-}
-
-/// A session that can be shared: calls queue up, first come, first served.
+/// A session shared by all callers, first come, first served.
 ///
-/// `ort` lets only one run at a time use a session. That is also what is fastest on a CPU, where one run uses all cores;
-/// several sessions side by side brought nothing.
+/// `ort` allows one run at a time per session. On a CPU that is also fastest, as one run uses all cores; several sessions side by
+/// side gained nothing.
 struct Shared {
-    /// In front of the session: the lock itself would let callers overtake each other.
+    /// Stands before the session's lock, which would let callers overtake each other.
     gate: Gate,
     session: Mutex<Session>,
     placement: Arc<Placement>,
@@ -56,7 +35,7 @@ struct Shared {
 }
 
 impl Shared {
-    /// At most `limit` callers wait for it.
+    /// Opens a session for which at most `limit` callers may wait.
     fn open(
         runtime: &Runtime,
         directory: &ModelDirectory,
@@ -75,11 +54,12 @@ impl Shared {
                 failure::error(ErrorKind::Runtime, "cannot hand the kernels to ONNX Runtime", error)
             })?;
         }
-        if let Some(provider) = providers::dispatch(options, directory.manifest(), graph)? {
+        let provider = providers::of(options.device)?;
+        if let Some(registration) = provider.registration(options, directory.manifest(), graph)? {
             builder = builder
-                .with_execution_providers([provider])
-                .map_err(|error| providers::refused(runtime, options.device, error.into()))?;
-            providers::check_environment(options.device)?;
+                .with_execution_providers([registration])
+                .map_err(|error| runtime.unusable(options.device, error.into()))?;
+            provider.check_environment()?;
         }
         if let Some(configure) = &options.configure {
             builder = configure(builder)
@@ -87,7 +67,7 @@ impl Shared {
         }
         let mut open = || builder.commit_from_file(&path);
         let session = if options.kernels.is_some() { kernels::opened(open) } else { open() }
-            .map_err(|error| not_opened(runtime, options.device, &path, error))?;
+            .map_err(|error| not_opened(runtime, options.device, provider.as_ref(), &path, error))?;
         check_contract(&path, graph, &session)?;
         let placement = Arc::new(Placement::read(&session)?);
         placement.require(options.device, &graph.file)?;
@@ -97,7 +77,7 @@ impl Shared {
         Ok(Self { gate, session, placement, record, graph: graph.file.clone() })
     }
 
-    /// Holds the session for a run that `cancellation` can end.
+    /// Holds the session during a run that `cancellation` can end.
     fn during<T>(
         &self,
         patience: Patience,
@@ -108,7 +88,7 @@ impl Shared {
         let _turn = self.gate.enter(patience, cancellation)?;
         let options = Arc::new(options);
         let ended = options.clone();
-        // Fails only where ONNX Runtime lacks the call; that it ended is then seen after the run.
+        // Fails only if ONNX Runtime lacks the call. The cancellation is then noticed after the run.
         let _listening = cancellation.listen(move || drop(ended.terminate()))?;
         run(&mut self.session(), &options).map_err(|error| match cancellation.check() {
             Err(cancelled) => cancelled,
@@ -117,7 +97,7 @@ impl Shared {
     }
 
     fn session(&self) -> MutexGuard<'_, Session> {
-        // A panic of an earlier caller left nothing half done.
+        // An earlier caller's panic leaves nothing half done.
         self.session.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -130,31 +110,30 @@ fn configured(runtime: &Runtime, options: &SessionOptions) -> ort::Result<Sessio
     Ok(Session::builder(&runtime.environment)?
         .with_no_environment_execution_providers()?
         .with_intra_threads(options.threads.get())?
-        // Reading, resampling, similarity and maps use the same cores between runs and beside a GPU: idle workers must not burn them.
+        // Between runs, and beside a GPU, reading, resampling and maps need the cores: idle threads must not spin.
         .with_intra_op_spinning(false)?
-        // Weights stay mapped from the file: a start ten times as fast and half the memory, for 2 to 5 % of a run, and
-        // those of the own operators lie as their kernels need them.
+        // Weights stay mapped from the file: models open ten times as fast and take half the memory, and runs take 2 to 5 %
+        // longer. The project's own operators have their weights in the order that their kernels read.
         .with_prepacking(false)?
         .with_config_entry(placement::RECORD_KEY, "1")?)
 }
 
-/// A provider looks for its device, and compiles the graph for it, only when a session is opened: what is no fault of the file is
-/// the device's.
-fn not_opened(runtime: &Runtime, device: Device, path: &Path, error: ort::Error) -> Error {
+/// The error for a session that cannot be opened. A provider looks for its device and compiles the graph only now, so it may be
+/// the model's fault or the device's.
+fn not_opened(runtime: &Runtime, device: Device, provider: &dyn Provider, path: &Path, error: ort::Error) -> Error {
     use ort::ErrorCode::{InvalidGraph, InvalidProtobuf, NoModel, NoSuchFile};
-    match (device, error.code()) {
-        (Device::Cpu, _) | (_, InvalidGraph | InvalidProtobuf | NoModel | NoSuchFile) => {
+    match (provider.blame(), error.code()) {
+        (Blame::Model, _) | (_, InvalidGraph | InvalidProtobuf | NoModel | NoSuchFile) => {
             failure::error(ErrorKind::Model, format!("ONNX Runtime refuses {}", path.display()), error)
         }
-        // Its libraries are there: it was registered.
-        (Device::OpenVino | Device::OpenVinoBf16, _) => {
+        (Blame::Provider, _) => {
             failure::error(ErrorKind::Provider, format!("{device} cannot run {}", path.display()), error)
         }
-        _ => providers::refused(runtime, device, error),
+        (Blame::Installation, _) => runtime.unusable(device, error),
     }
 }
 
-/// Compares a session's inputs and outputs with the manifest and lists every difference.
+/// Compares a session's inputs and outputs with the manifest; the error lists both.
 fn check_contract(path: &Path, graph: &Graph, session: &Session) -> Result<()> {
     let (inputs, outputs) = (describe(session.inputs()), describe(session.outputs()));
     if agrees(&graph.inputs, &inputs) && agrees(&graph.outputs, &outputs) {
@@ -173,7 +152,7 @@ fn check_contract(path: &Path, graph: &Graph, session: &Session) -> Result<()> {
     ))
 }
 
-/// A tensor as the session describes it, or what it is instead.
+/// An input or output as the session describes it; an error says what it is instead of a tensor.
 type Described = Result<Tensor, String>;
 
 fn describe(outlets: &[Outlet]) -> Vec<Described> {
@@ -211,18 +190,17 @@ fn found(tensors: &[Described]) -> String {
     names.join(", ")
 }
 
-/// Callers that may have made an image's pixels at a time, where the image graph runs on the CPU: the one that is served, and the
-/// next.
+/// How many callers may hold an image's pixels at a time if the image graph runs on the CPU: the one being served, and the next.
 const CALLERS: usize = 2;
 
 /// The image graph.
 pub(crate) struct ImageSession {
     shared: Shared,
-    /// What callers pass before they make the pixels of their images.
+    /// Callers pass it before they make the pixels of their images.
     callers: Gate,
     pixels: Arc<Buffers<u8>>,
     tokens: Arc<Buffers<f32>>,
-    /// Tokens of an image, and their width.
+    /// Tokens per image, and values per token.
     shape: (usize, usize),
 }
 
@@ -238,21 +216,23 @@ impl ImageSession {
             )
         };
         let session = shared.session();
-        let pixels = Buffers::of(&session, options.device).map_err(failed)?;
-        let tokens = Buffers::of(&session, options.device).map_err(failed)?;
+        let provider = providers::of(options.device)?;
+        let memory = || provider.host_memory().map_err(failed);
+        let pixels = Buffers::new(&session, memory()?).map_err(failed)?;
+        let tokens = Buffers::new(&session, memory()?).map_err(failed)?;
         drop(session);
         let shape = (manifest.dimensions.tokens(), manifest.dimensions.hidden);
-        // A GPU may be faster than one core makes pixels.
+        // A GPU may be faster than one core that makes pixels.
         let width = if options.device.is_gpu() { options.threads.get() } else { CALLERS };
         Ok(Self { shared, callers: Gate::new(width, options.max_waiting), pixels, tokens, shape })
     }
 
-    /// Waits until the caller may make its pixels. Thousands may wait, and hold nothing meanwhile.
+    /// Waits until the caller may make its pixels. Thousands may wait, and hold no memory while they do.
     pub(crate) fn admit(&self, cancellation: &Cancellation) -> Result<Pass<'_>> {
         self.callers.enter(Patience::Bounded, cancellation)
     }
 
-    /// Pixels \[3, S, S\] of a batch to the tokens of each. The session is free for others when they are read.
+    /// Encodes a batch of pixels \[3, S, S\]. Others may use the session while the tokens are read.
     pub(crate) fn run(&self, pixels: &[Array3<u8>], cancellation: &Cancellation) -> Result<ImageTokens> {
         let sizes = |message| Err(Error::new(ErrorKind::Argument, message));
         let Some((channels, height, width)) = pixels.first().map(Array3::dim) else {
@@ -265,7 +245,7 @@ impl ImageSession {
         let (tokens, hidden) = self.shape;
         let output = (pixels.len(), tokens, hidden);
         let values = self.shared.during(Patience::Any, cancellation, |session, options| {
-            // Only now: callers that wait hold no page-locked memory.
+            // Only now, so that waiting callers hold no page-locked memory.
             let mut stacked = self.pixels.take(pixels.len() * channels * height * width)?;
             let mut values = self.tokens.take(pixels.len() * tokens * hidden)?;
             let mut batch = ArrayViewMut4::from_shape(input, stacked.values_mut()).map_err(unexpected)?;
@@ -293,26 +273,26 @@ impl ImageSession {
         &self.shared.placement
     }
 
-    /// What runs it.
+    /// What runs the graph, as results record it.
     pub(crate) fn record(&self) -> &EncoderRecord {
         &self.shared.record
     }
 }
 
-/// Does not occur: a buffer is as long as was asked for.
+/// Cannot happen: a buffer has the length that was asked for.
 fn unexpected(error: ShapeError) -> ort::Error {
     ort::Error::new(error.to_string())
 }
 
-/// The tokens of a batch, in a buffer that the next run gets once they are dropped.
+/// The tokens of a batch. Dropping them frees the buffer for the next run.
 pub(crate) struct ImageTokens {
     values: Buffer<f32>,
-    /// Images, tokens of each, their width.
+    /// Images, tokens per image, values per token.
     shape: (usize, usize, usize),
 }
 
 impl ImageTokens {
-    /// The tokens \[1 + N, D\] of an image of the batch.
+    /// The tokens \[1 + N, D\] of one image of the batch.
     pub(crate) fn image(&self, index: usize) -> Result<ArrayView2<'_, f32>> {
         match ArrayView3::from_shape(self.shape, self.values.values()) {
             Ok(all) if index < all.len_of(Axis(0)) => Ok(all.index_axis_move(Axis(0), index)),
@@ -324,7 +304,7 @@ impl ImageTokens {
 /// The text graph.
 pub(crate) struct TextSession {
     shared: Shared,
-    /// Of an embedding.
+    /// Values per embedding.
     width: usize,
 }
 
@@ -335,7 +315,7 @@ impl TextSession {
         Ok(Self { shared, width: manifest.dimensions.hidden })
     }
 
-    /// Token ids and attention mask \[n, L\] to embeddings \[n, D\].
+    /// Encodes token ids with their attention mask \[n, L\] to embeddings \[n, D\].
     pub(crate) fn run(
         &self,
         ids: ArrayView2<'_, i64>,
@@ -363,7 +343,7 @@ impl TextSession {
         &self.shared.placement
     }
 
-    /// What runs it.
+    /// What runs the graph, as results record it.
     pub(crate) fn record(&self) -> &EncoderRecord {
         &self.shared.record
     }

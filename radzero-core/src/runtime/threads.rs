@@ -1,4 +1,4 @@
-//! Whether the threads of a session can be had.
+//! Checks that a session can start its threads.
 
 use std::num::NonZeroUsize;
 use std::sync::{Mutex, PoisonError};
@@ -6,16 +6,16 @@ use std::thread;
 
 use radzero_format::{Error, ErrorKind, Result};
 
-/// The usual stack of a thread that ONNX Runtime starts, in bytes.
+/// Usual stack size of a thread that ONNX Runtime starts, in bytes.
 const STACK: usize = 8 << 20;
 
-/// Starts as many threads as a session will, all at once, and lets them go: ONNX Runtime 1.31 waits forever for those that it has
-/// started when it is refused another.
+/// Starts as many threads as a session will, all at once, and ends them again. If ONNX Runtime 1.31 cannot start one of its threads,
+/// it waits forever for those that it has already started.
 ///
 /// # Errors
 /// [`ErrorKind::Resources`] if one is refused.
 pub(super) fn check(threads: NonZeroUsize) -> Result<()> {
-    // The caller's own is one of them.
+    // The caller's own thread is one of them.
     let wanted = threads.get() - 1;
     let gate = Mutex::new(());
     let pass = || drop(gate.lock().unwrap_or_else(PoisonError::into_inner));
@@ -37,7 +37,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn threads_that_can_be_had_are_let_go() {
+    fn available_threads_pass() {
         for threads in [1, 2, 40] {
             check(NonZeroUsize::new(threads).unwrap()).unwrap();
         }

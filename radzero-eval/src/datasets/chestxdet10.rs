@@ -1,14 +1,14 @@
-//! ChestX-Det10 (Deepwise), test set, 10 classes: labels and boxes.
+//! ChestX-Det10 (Deepwise), test set, 10 classes: labels and bounding boxes.
 //!
-//! Files: `ChestXDet10/chestXDet10_test_image.csv` (column `Path`), `ChestXDet10/chestXDet10_test_text.json` (sentences, in the
-//! alphabetical order of the classes), `ChestXDet10/test.json` (as its owner distributes it: a list of `file_name`, `syms`,
+//! Files: `ChestXDet10/chestXDet10_test_image.csv` (column `Path`), `ChestXDet10/chestXDet10_test_text.json` (sentences, in
+//! alphabetical order of the classes), `ChestXDet10/test.json` (as distributed by its owner: a list of `file_name`, `syms`,
 //! `boxes` \[left, top, right, bottom\], in the order of the image list).
 
 use std::path::Path;
 
 use serde::Deserialize;
 
-use super::classification::{Published, dataset};
+use super::classification::{PublishedParts, dataset};
 use super::files::{LabelFiles, other_image, same_image, same_length};
 use super::{Dataset, Labels, Sample, Target, Targets};
 use crate::error::{Error, Result};
@@ -46,7 +46,7 @@ struct Read {
     entries: Vec<Vec<(usize, Corners)>>,
 }
 
-/// Reads ChestX-Det10 for classification below `root`, images relative to `images`.
+/// Reads ChestX-Det10 for classification: label files below `root`, image paths relative to `images`.
 ///
 /// # Errors
 /// [`Error::Missing`], [`Error::Format`].
@@ -57,12 +57,21 @@ pub fn classification(root: &Path, images: &Path) -> Result<Dataset<Labels>> {
         .map(|entry| (0..CLASSES.len()).map(|class| entry.iter().any(|(shown, _)| *shown == class)).collect());
     let (labels, classes) = (labels.collect(), CLASSES.map(str::to_owned).to_vec());
     dataset(
-        Published { name: "ChestXDet10", owner: OWNER, sentences: SENTENCES, classes, prompts, paths, labels, images },
+        PublishedParts {
+            name: "ChestXDet10",
+            owner: OWNER,
+            sentences: SENTENCES,
+            classes,
+            prompts,
+            paths,
+            labels,
+            images,
+        },
         files,
     )
 }
 
-/// Reads ChestX-Det10 for grounding: one target for each class that an image shows, with all its boxes.
+/// Reads ChestX-Det10 for grounding: one target, with all its boxes, for each class that an image shows.
 ///
 /// # Errors
 /// [`Error::Missing`], [`Error::Format`].

@@ -1,12 +1,12 @@
 //! ChestX-ray14 (NIH), the official test list, 14 classes.
 //!
 //! Files: `ChestXray14/chestxray14_test_image.csv` (column `Path`), `ChestXray14/chestxray14_test_text.json` (sentences),
-//! `ChestXray14/test_list.txt` (no header; an image and 14 labels of 0 or 1 a line, separated by spaces, in the order of the
-//! image list).
+//! `ChestXray14/test_list.txt` (no header; each line an image and 14 labels of 0 or 1, separated by spaces, in the order of
+//! the image list).
 
 use std::path::Path;
 
-use super::classification::{Published, dataset};
+use super::classification::{PublishedParts, dataset};
 use super::files::{LabelFiles, other_image, same_image, same_length};
 use super::{Dataset, Labels};
 use crate::error::{Error, Result};
@@ -16,7 +16,7 @@ const OWNER: &str =
     "ChestX-ray14's images are distributed by the NIH Clinical Center (nihcc.app.box.com/v/ChestXray-NIHCC).";
 const LABELS: &str = "ChestXray14/test_list.txt";
 
-/// In the order of the list's columns.
+/// In the order of the columns of the test list.
 const CLASSES: [&str; 14] = [
     "Atelectasis",
     "Cardiomegaly",
@@ -34,7 +34,7 @@ const CLASSES: [&str; 14] = [
     "Hernia",
 ];
 
-/// Reads ChestX-ray14 below `root`, images relative to `images`.
+/// Reads ChestX-ray14: label files below `root`, image paths relative to `images`.
 ///
 /// # Errors
 /// [`Error::Missing`], [`Error::Format`].
@@ -65,7 +65,16 @@ pub fn classification(root: &Path, images: &Path) -> Result<Dataset<Labels>> {
     }
     let classes = CLASSES.map(str::to_owned).to_vec();
     dataset(
-        Published { name: "ChestXray14", owner: OWNER, sentences: SENTENCES, classes, prompts, paths, labels, images },
+        PublishedParts {
+            name: "ChestXray14",
+            owner: OWNER,
+            sentences: SENTENCES,
+            classes,
+            prompts,
+            paths,
+            labels,
+            images,
+        },
         files,
     )
 }

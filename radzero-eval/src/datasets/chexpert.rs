@@ -1,12 +1,12 @@
-//! CheXpert, the test set labelled by radiologists, the five competition classes.
+//! CheXpert, the test set labelled by radiologists, with the five competition classes.
 //!
 //! Files: `Chexpert/chexpert5_test_image.csv` (column `Path`), `Chexpert/chexpert5_test_text.json` (sentences),
-//! `Chexpert/test_labels.csv` (`Path` and a column of 0 or 1 a class, in the order of the image list). Uncertain (-1) and missing labels,
-//! which the training set has, are refused.
+//! `Chexpert/test_labels.csv` (`Path` and a column of 0 or 1 per class, in the order of the image list). Uncertain (-1) and
+//! missing labels, which occur in the training set, are refused.
 
 use std::path::Path;
 
-use super::classification::{Published, dataset};
+use super::classification::{PublishedParts, dataset};
 use super::files::{LabelFiles, other_image, same_length, same_path};
 use super::{Dataset, Labels};
 use crate::error::Result;
@@ -16,7 +16,7 @@ const OWNER: &str = "CheXpert's images are distributed by Stanford AIMI (aimi.st
 
 const CLASSES: [&str; 5] = ["Atelectasis", "Cardiomegaly", "Consolidation", "Edema", "Pleural Effusion"];
 
-/// Reads CheXpert below `root`, images relative to `images`.
+/// Reads CheXpert: label files below `root`, image paths relative to `images`.
 ///
 /// # Errors
 /// [`Error::Missing`](crate::Error::Missing), [`Error::Format`](crate::Error::Format).
@@ -26,7 +26,7 @@ pub fn classification(root: &Path, images: &Path) -> Result<Dataset<Labels>> {
     let prompts = files.prompts(SENTENCES)?;
     let table = files.csv("Chexpert/test_labels.csv")?;
     same_length(&table.path, paths.len(), table.len())?;
-    // All images of a view have one file name: patient and study tell them apart.
+    // File names only say the view; patient and study folders distinguish the images.
     let labels = table.rows().zip(&paths).map(|(row, path)| match row.optional("Path") {
         other if !other.is_empty() && !same_path(path, other, 3) => {
             Err(other_image(&table.path, row.line, path, other))
@@ -36,7 +36,16 @@ pub fn classification(root: &Path, images: &Path) -> Result<Dataset<Labels>> {
     let labels = labels.collect::<Result<Vec<Labels>>>()?;
     let classes = CLASSES.map(str::to_owned).to_vec();
     dataset(
-        Published { name: "CheXpert", owner: OWNER, sentences: SENTENCES, classes, prompts, paths, labels, images },
+        PublishedParts {
+            name: "CheXpert",
+            owner: OWNER,
+            sentences: SENTENCES,
+            classes,
+            prompts,
+            paths,
+            labels,
+            images,
+        },
         files,
     )
 }

@@ -1,17 +1,18 @@
-//! What the published classification data sets share.
+//! Shared by the published classification data sets.
 
 use std::path::Path;
+
+use radzero_core::radiograph::IntensityPolicy;
 
 use super::files::{LabelFiles, not_empty};
 use super::{Dataset, Labels, Sample};
 use crate::error::{Error, Result};
-use radzero_core::radiograph::IntensityPolicy;
 
-/// A published data set, put together: one path, one row of labels an image, one sentence a class.
-pub(super) struct Published<'a> {
+/// The parts of a published data set: one path and one row of labels per image, one sentence per class.
+pub(super) struct PublishedParts<'a> {
     pub(super) name: &'static str,
     pub(super) owner: &'static str,
-    /// The file of the sentences.
+    /// The file with the sentences.
     pub(super) sentences: &'static str,
     pub(super) classes: Vec<String>,
     pub(super) prompts: Vec<String>,
@@ -20,8 +21,9 @@ pub(super) struct Published<'a> {
     pub(super) images: &'a Path,
 }
 
-pub(super) fn dataset(published: Published<'_>, files: LabelFiles) -> Result<Dataset<Labels>> {
-    let Published { name, owner, sentences, classes, prompts, paths, labels, images } = published;
+/// Checks the parts and assembles them.
+pub(super) fn dataset(parts: PublishedParts<'_>, files: LabelFiles) -> Result<Dataset<Labels>> {
+    let PublishedParts { name, owner, sentences, classes, prompts, paths, labels, images } = parts;
     let sentences = files.path(sentences);
     same_order(&sentences, &classes, &prompts)?;
     not_empty(&files.path(name), &paths)?;
@@ -39,8 +41,8 @@ pub(super) fn dataset(published: Published<'_>, files: LabelFiles) -> Result<Dat
     })
 }
 
-/// Sentences and classes are two lists that belong together. A sentence may be worded in any way, but one without the last word
-/// of its class and with the name of another is in the wrong place.
+/// Checks that sentences and classes are in the same order. A sentence may be worded in any way, but one that lacks the last
+/// word of its class and contains the name of another class is in the wrong place.
 fn same_order(file: &Path, classes: &[String], prompts: &[String]) -> Result<()> {
     if classes.len() != prompts.len() {
         let message = format!("a sentence for each of {} classes expected, {} found", classes.len(), prompts.len());

@@ -1,4 +1,4 @@
-//! Reading label files: with a digest for the record, and a message for what is missing.
+//! Reads label files, with their SHA-256 for the record and clear errors for missing files.
 
 use std::collections::HashMap;
 use std::ffi::OsStr;
@@ -7,8 +7,8 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use csv::StringRecord;
+use radzero_core::manifest::sha256_bytes;
 use serde::de::DeserializeOwned;
-use sha2::{Digest as _, Sha256};
 
 use super::LabelFile;
 use crate::error::{Error, Result};
@@ -21,7 +21,7 @@ const LABELS: &str = "The label files of the published evaluation are in the fol
 #[derive(Debug)]
 pub(crate) struct LabelFiles {
     root: PathBuf,
-    /// Where to get what is missing.
+    /// Where to get missing files.
     source: String,
     read: Vec<LabelFile>,
 }
@@ -34,20 +34,20 @@ pub(crate) struct Table {
 }
 
 /// One line of a [`Table`].
-pub(crate) struct Row<'a> {
+pub(crate) struct CsvRow<'a> {
     table: &'a Table,
-    /// Counted from 1.
+    /// Line number, from 1.
     pub(crate) line: u64,
     record: &'a StringRecord,
 }
 
 impl LabelFiles {
-    /// Those of a published data set.
+    /// Label files of a published data set.
     pub(crate) fn new(root: &Path, owner: &str) -> Self {
         Self { root: root.to_owned(), source: format!("{LABELS} {owner}"), read: Vec::new() }
     }
 
-    /// Those of the caller.
+    /// The user's own label files.
     pub(crate) fn own(root: &Path, source: &str) -> Self {
         Self { root: root.to_owned(), source: source.to_owned(), read: Vec::new() }
     }
@@ -64,8 +64,8 @@ impl LabelFiles {
         })?;
         let text =
             String::from_utf8(bytes).map_err(|error| Error::format(&path, None, format!("not UTF-8 text: {error}")))?;
-        self.read.push(LabelFile { name: name.to_owned(), sha256: hex(&Sha256::digest(text.as_bytes())) });
-        // pandas, which the published code reads with, skips the mark too.
+        self.read.push(LabelFile { name: name.to_owned(), sha256: sha256_bytes(text.as_bytes()).into() });
+        // The published code reads with pandas, which skips the byte order mark too.
         Ok(text.strip_prefix('\u{feff}').map_or_else(|| text.clone(), str::to_owned))
     }
 
@@ -79,7 +79,7 @@ impl LabelFiles {
         Table::parse(self.path(name), &self.text(name)?)
     }
 
-    /// The sentences of `{"0": ["There is X", ...], "1": ...}`: the first of each list, in numerical order.
+    /// The sentences of `{"0": ["There is X", ...], "1": ...}`: the first in each list, in numerical order.
     pub(crate) fn prompts(&mut self, name: &str) -> Result<Vec<String>> {
         let mut prompts: HashMap<String, Vec<String>> = self.json(name)?;
         let count = prompts.len();
@@ -108,7 +108,7 @@ impl LabelFiles {
 }
 
 impl Table {
-    /// Reads comma-separated values. Spaces around column names do not count: some of the published files have them.
+    /// Parses comma-separated values. Spaces around column names are ignored: some of the published files have them.
     pub(crate) fn parse(path: PathBuf, text: &str) -> Result<Self> {
         let bad =
             |error: csv::Error| Error::format(&path, error.position().map(csv::Position::line), format!("{error}"));
@@ -130,12 +130,12 @@ impl Table {
         self.rows.len()
     }
 
-    pub(crate) fn rows(&self) -> impl Iterator<Item = Row<'_>> {
-        self.rows.iter().map(|(line, record)| Row { table: self, line: *line, record })
+    pub(crate) fn rows(&self) -> impl Iterator<Item = CsvRow<'_>> {
+        self.rows.iter().map(|(line, record)| CsvRow { table: self, line: *line, record })
     }
 }
 
-impl<'a> Row<'a> {
+impl<'a> CsvRow<'a> {
     /// The cell in `column`.
     pub(crate) fn get(&self, column: &str) -> Result<&'a str> {
         let index = self.table.header.iter().position(|name| name == column).ok_or_else(|| {
@@ -145,7 +145,7 @@ impl<'a> Row<'a> {
         Ok(self.record.get(index).unwrap_or_default())
     }
 
-    /// The cell in `column`, empty where there is no such column.
+    /// The cell in `column`, empty if there is no such column.
     pub(crate) fn optional(&self, column: &str) -> &'a str {
         if self.table.has(column) { self.get(column).unwrap_or_default() } else { "" }
     }
@@ -155,7 +155,7 @@ impl<'a> Row<'a> {
         number(self.get(column)?).ok_or_else(|| self.bad(column, "a number"))
     }
 
-    /// The label in `column`: 0 or 1, written as an integer or a decimal number.
+    /// The label in `column`: 0 or 1, as an integer or a decimal number.
     pub(crate) fn label(&self, column: &str) -> Result<bool> {
         match number(self.get(column)?) {
             Some(0.0) => Ok(false),
@@ -164,19 +164,19 @@ impl<'a> Row<'a> {
         }
     }
 
-    /// What is wrong with the cell in `column`.
+    /// The error for an invalid cell in `column`.
     pub(crate) fn bad(&self, column: &str, expected: &str) -> Error {
         let found = self.optional(column);
         Error::format(&self.table.path, self.line, format!("{expected} expected under {column:?}, {found:?} found"))
     }
 }
 
-/// A finite number.
+/// Parses a finite number.
 pub(crate) fn number(text: &str) -> Option<f64> {
     text.trim().parse().ok().filter(|value: &f64| value.is_finite())
 }
 
-/// The list and the labels of a published data set are two files that belong together line by line.
+/// Checks that the image list and the labels of a published data set have as many entries: they correspond line by line.
 pub(crate) fn same_length(path: &Path, expected: usize, found: usize) -> Result<()> {
     if expected == found {
         return Ok(());
@@ -184,18 +184,18 @@ pub(crate) fn same_length(path: &Path, expected: usize, found: usize) -> Result<
     Err(Error::format(path, None, format!("as many entries as the image list has expected, {expected}; {found} found")))
 }
 
-/// A data set without an image measures nothing, and is most likely another file than was meant.
+/// Refuses a data set without images: it measures nothing, and the file is most likely the wrong one.
 pub(crate) fn not_empty<T>(path: &Path, found: &[T]) -> Result<()> {
     if found.is_empty() { Err(Error::format(path, None, "at least one image expected, none found")) } else { Ok(()) }
 }
 
-/// Whether two names are of one file: the published lists are of different folders, and some have lost the extension.
+/// Whether two paths name the same image, whatever their folders and extensions: the published lists differ in both.
 pub(crate) fn same_image(one: &str, other: &str) -> bool {
     same_path(one, other, 1)
 }
 
-/// Whether the last `parts` of two paths are the same, or as many as the shorter has. In some data sets only a folder tells
-/// images apart.
+/// Whether two paths agree in their last `parts` components, or in all components of the shorter one. Some data sets
+/// distinguish images only by their folders.
 pub(crate) fn same_path(one: &str, other: &str, parts: usize) -> bool {
     let split = |path: &str| -> Vec<String> { path.trim().rsplit(['/', '\\']).map(str::to_owned).collect() };
     let (one, other) = (split(one), split(other));
@@ -203,7 +203,7 @@ pub(crate) fn same_path(one: &str, other: &str, parts: usize) -> bool {
     one[1..folders] == other[1..folders] && (one[0] == other[0] || stem(&one[0]) == stem(&other[0]))
 }
 
-/// Whether `name` is the file name in `path`, or its end: "1_IM-0001-4001" of "CXR1_1_IM-0001-4001.png".
+/// Whether `name` is the file name in `path` or the end of it: "1_IM-0001-4001" in "CXR1_1_IM-0001-4001.png".
 pub(crate) fn ends_with_name(path: &str, name: &str) -> bool {
     let (path, name) = (stem(path.rsplit(['/', '\\']).next().unwrap_or(path)), stem(name.trim()));
     let ends = |long: &str, short: &str| {
@@ -216,12 +216,12 @@ fn stem(name: &str) -> &str {
     name.rsplit_once('.').map_or(name, |(stem, _)| stem)
 }
 
-/// The line of a list of labels names another image than the same line of the image list.
+/// The error for a line of labels that names another image than the same line of the image list.
 pub(crate) fn other_image(file: &Path, line: impl Into<Option<u64>>, expected: &str, found: &str) -> Error {
     Error::format(file, line, format!("the order of the image list expected: {expected}; {found} found"))
 }
 
-/// All image files below `root`, by file name without extension. Of two with the same name the first in order of path.
+/// All image files below `root`, by file name without extension. If two have the same name, the first path wins.
 pub(crate) fn images_by_stem(root: &Path, owner: &str) -> Result<HashMap<String, PathBuf>> {
     let mut found = HashMap::new();
     let mut folders = vec![root.to_owned()];
@@ -249,8 +249,4 @@ fn image_stem(path: &Path) -> Option<String> {
     let extension = path.extension().and_then(OsStr::to_str)?.to_ascii_lowercase();
     let is_image = ["dcm", "dicom", "png", "jpg", "jpeg"].contains(&extension.as_str());
     path.file_stem().filter(|_| is_image).and_then(OsStr::to_str).map(str::to_owned)
-}
-
-pub(crate) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -1,10 +1,10 @@
-//! Readers of the data sets' files, one file a data set.
+//! Readers of the data sets, one file each; [`registry`] lists them.
 //!
-//! The published evaluation's label files lie under one folder, in the layout of `data/` in the model's repository
-//! (`Deepnoid/RadZero` on Hugging Face); the images come from their owners. Nothing is fetched: what is missing is named
-//! with who distributes it.
+//! The label files of the published evaluation are in one folder, laid out like `data/` in the model's repository
+//! (`Deepnoid/RadZero` on Hugging Face); the images come from their owners. Nothing is downloaded: an error names the missing
+//! file and who distributes it.
 //!
-//! Steps: files (`files`) -> samples with ground truth -> masks where asked for ([`region`]).
+//! Steps: label files (`files`) -> samples with ground truth -> masks on demand ([`region`]).
 
 pub mod chestxdet10;
 pub mod chestxray14;
@@ -16,6 +16,7 @@ pub mod openi;
 pub mod padchest;
 pub mod plain;
 pub mod region;
+pub mod registry;
 pub mod rsna;
 pub mod siim;
 
@@ -25,7 +26,6 @@ use radzero_core::Radiograph;
 use radzero_core::radiograph::{IntensityPolicy, ReadOptions};
 use serde::{Deserialize, Serialize};
 
-pub(crate) use self::files::hex;
 use self::region::Region;
 use crate::metrics::pointing::Corners;
 
@@ -36,13 +36,13 @@ pub struct Dataset<T> {
     pub name: String,
     /// Names of the classes.
     pub classes: Vec<String>,
-    /// Sentences to compare images with. For classification and segmentation, one a class.
+    /// Sentences to compare images with; one per class for classification and segmentation.
     pub prompts: Vec<String>,
     /// The images.
     pub samples: Vec<Sample<T>>,
-    /// Sets of classes that the published tables average apart.
+    /// Groups of classes that the published tables average separately.
     pub groups: Vec<Group>,
-    /// The published intensity policy.
+    /// The intensity policy of the published code.
     pub policy: IntensityPolicy,
     /// The label files that were read.
     pub files: Vec<LabelFile>,
@@ -51,7 +51,7 @@ pub struct Dataset<T> {
 }
 
 impl<T> Dataset<T> {
-    /// Reads the image of a sample by the data set's intensity policy.
+    /// Reads the image of a sample with the intensity policy of the data set.
     ///
     /// # Errors
     /// Those of [`ReadOptions::open`].
@@ -60,7 +60,7 @@ impl<T> Dataset<T> {
     }
 }
 
-/// Reads an image by an intensity policy, and otherwise as the published code does.
+/// Reads an image with an intensity policy; everything else is as in the published code.
 ///
 /// # Errors
 /// Those of [`ReadOptions::open`].
@@ -68,12 +68,12 @@ pub fn read(path: &Path, policy: IntensityPolicy) -> radzero_core::Result<Radiog
     options(policy).open(path)
 }
 
-/// As [`read`], for the content of a file.
+/// Like [`read`], from the bytes of a file.
 pub(crate) fn read_bytes(bytes: &[u8], policy: IntensityPolicy) -> radzero_core::Result<Radiograph> {
     options(policy).read_bytes(bytes)
 }
 
-/// The one place where it is chosen how images are read.
+/// The only place that sets how images are read.
 fn options(policy: IntensityPolicy) -> ReadOptions {
     ReadOptions { intensity: policy, ..ReadOptions::default() }
 }
@@ -92,24 +92,24 @@ pub struct Sample<T> {
 /// Classification: which of the classes an image shows.
 pub type Labels = Vec<bool>;
 
-/// Grounding: what is to be pointed at in an image.
+/// Grounding: the targets in an image.
 pub type Targets = Vec<Target>;
 
-/// Segmentation: where the one class is.
+/// Segmentation: the region of the one class.
 pub type Regions = Region;
 
-/// One thing to point at.
+/// A finding or phrase for the pointing game.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Target {
     /// Index of its class.
     pub class: usize,
     /// Index of its sentence.
     pub prompt: usize,
-    /// Boxes; a point in any of them is a hit.
+    /// Bounding boxes; a point in any of them is a hit.
     pub boxes: Vec<Corners>,
 }
 
-/// Some of the classes.
+/// A group of classes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Group {
     /// Its name.
@@ -127,8 +127,8 @@ pub struct LabelFile {
     pub sha256: String,
 }
 
-/// Classes by how many images show them, as the published evaluation divides long-tailed data sets: head above the 65th
-/// percentile, tail at most 10 images, medium between.
+/// Groups of classes by number of positive images, as in the published evaluation of long-tailed data sets: head above the
+/// 65th percentile, tail at most 10 images, medium in between.
 fn long_tail_groups(samples: &[Sample<Labels>], classes: usize) -> Vec<Group> {
     let counts: Vec<usize> =
         (0..classes).map(|class| samples.iter().filter(|sample| sample.truth[class]).count()).collect();
@@ -146,7 +146,7 @@ fn long_tail_groups(samples: &[Sample<Labels>], classes: usize) -> Vec<Group> {
     ]
 }
 
-/// Most positive images of a class of the tail.
+/// Largest number of positive images of a class in the tail.
 const TAIL: f64 = 10.0;
 
 fn percentile(sorted: &[usize], share: f64) -> f64 {

@@ -1,19 +1,20 @@
-//! MS-CXR: phrases of reports and the boxes they speak of, on images of MIMIC-CXR.
+//! MS-CXR: phrases from reports and the bounding boxes that they describe, on images of MIMIC-CXR.
 //!
-//! File: `MS-CXR/test.json`, a list of `image` and `det`, a list of `name` (the phrase, taken as it is) and `label` (boxes
-//! \[left, top, right, bottom\]). As in the published evaluation the first box of the first phrase of each entry counts, and the
-//! score is the share of hits in all entries: one class. Entries of one image stand together, so it is encoded once.
+//! File: `MS-CXR/test.json`, a list of `image` and `det`, itself a list of `name` (the phrase, used verbatim) and `label`
+//! (boxes \[left, top, right, bottom\]). As in the published evaluation, only the first box of the first phrase of each entry
+//! counts, and the score is the share of hits over all entries: one class. All entries of an image become one sample, so that
+//! it is encoded once.
 
 use std::collections::HashMap;
 use std::path::Path;
 
+use radzero_core::radiograph::IntensityPolicy;
 use serde::Deserialize;
 
 use super::files::{LabelFiles, not_empty};
 use super::{Dataset, Sample, Target, Targets};
 use crate::error::{Error, Result};
 use crate::metrics::pointing::Corners;
-use radzero_core::radiograph::IntensityPolicy;
 
 const OWNER: &str = "MS-CXR is distributed by PhysioNet (physionet.org/content/ms-cxr), its images with MIMIC-CXR-JPG there, for \
     credentialed users.";
@@ -31,7 +32,7 @@ struct Phrase {
     label: Vec<[f64; 4]>,
 }
 
-/// Reads MS-CXR below `root`, images relative to `images`.
+/// Reads MS-CXR: label file below `root`, image paths relative to `images`.
 ///
 /// # Errors
 /// [`Error::Missing`], [`Error::Format`].

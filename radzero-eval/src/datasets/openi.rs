@@ -1,12 +1,12 @@
-//! OpenI (Indiana University), 18 classes from its automatic labels.
+//! OpenI (Indiana University), 18 classes from the automatic labels.
 //!
 //! Files: `OpenI/openi_multi_label_image.csv` (column `Path`), `OpenI/openi_multi_label_text.json` (sentences),
-//! `OpenI/custom.csv` (columns `imageid` and `labels_automatic`, line by line as the image list). As in the published evaluation a class is
-//! shown where the text under `labels_automatic` contains its name.
+//! `OpenI/custom.csv` (columns `imageid` and `labels_automatic`, in the order of the image list). As in the published
+//! evaluation, an image is positive for a class if the text under `labels_automatic` contains the name of the class.
 
 use std::path::Path;
 
-use super::classification::{Published, dataset};
+use super::classification::{PublishedParts, dataset};
 use super::files::{LabelFiles, ends_with_name, other_image, same_length};
 use super::{Dataset, Labels, long_tail_groups};
 use crate::error::Result;
@@ -14,7 +14,7 @@ use crate::error::Result;
 const SENTENCES: &str = "OpenI/openi_multi_label_text.json";
 const OWNER: &str = "OpenI's images are distributed by the U.S. National Library of Medicine (openi.nlm.nih.gov, Indiana University collection).";
 
-/// Name, and what the text is searched for.
+/// Name, and the terms that the text is searched for.
 const CLASSES: [(&str, &[&str]); 18] = [
     ("Atelectasis", &["atelectasis", "atelectases"]),
     ("Cardiomegaly", &["cardiomegaly"]),
@@ -36,7 +36,7 @@ const CLASSES: [(&str, &[&str]); 18] = [
     ("Granuloma", &["granuloma"]),
 ];
 
-/// Reads OpenI below `root`, images relative to `images`.
+/// Reads OpenI: label files below `root`, image paths relative to `images`.
 ///
 /// # Errors
 /// [`Error::Missing`](crate::Error::Missing), [`Error::Format`](crate::Error::Format).
@@ -57,7 +57,7 @@ pub fn classification(root: &Path, images: &Path) -> Result<Dataset<Labels>> {
     let labels = labels.collect::<Result<Vec<Labels>>>()?;
     let classes = CLASSES.map(|(name, _)| name.to_owned()).to_vec();
     let mut dataset = dataset(
-        Published { name: "OpenI", owner: OWNER, sentences: SENTENCES, classes, prompts, paths, labels, images },
+        PublishedParts { name: "OpenI", owner: OWNER, sentences: SENTENCES, classes, prompts, paths, labels, images },
         files,
     )?;
     dataset.groups = long_tail_groups(&dataset.samples, dataset.classes.len());

@@ -1,8 +1,8 @@
-//! PadChest, the images labelled by physicians, all their labels but "normal".
+//! PadChest: the images labelled by physicians, with every label except "normal".
 //!
-//! Files: `PadChest/padchest_multi_label_image.csv` (column `Path`), `PadChest/padchest_multi_label_text.json` (sentences in
-//! the alphabetical order of the labels), `PadChest/manual_image.json` (an object: image to list of labels, in the order of
-//! the image list). PadChest20 of the published table is the group `tail`.
+//! Files: `PadChest/padchest_multi_label_image.csv` (column `Path`), `PadChest/padchest_multi_label_text.json` (sentences, in
+//! alphabetical order of the labels), `PadChest/manual_image.json` (an object that maps each image to its labels, in the order
+//! of the image list). The published table's PadChest20 is the group `tail`.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -11,7 +11,7 @@ use std::path::Path;
 use serde::Deserialize;
 use serde::de::{Deserializer, MapAccess, Visitor};
 
-use super::classification::{Published, dataset};
+use super::classification::{PublishedParts, dataset};
 use super::files::{LabelFiles, other_image, same_image, same_length};
 use super::{Dataset, Labels, long_tail_groups};
 use crate::error::Result;
@@ -22,7 +22,7 @@ const OWNER: &str =
 const LABELS: &str = "PadChest/manual_image.json";
 const NORMAL: &str = "normal";
 
-/// Entries in the order of the file: it is what connects them with the image list.
+/// The entries of an object in file order, which is how they correspond to the image list.
 struct Ordered(Vec<(String, Vec<String>)>);
 
 impl<'de> Deserialize<'de> for Ordered {
@@ -47,7 +47,7 @@ impl<'de> Deserialize<'de> for Ordered {
     }
 }
 
-/// Reads PadChest below `root`, images relative to `images`.
+/// Reads PadChest: label files below `root`, image paths relative to `images`.
 ///
 /// # Errors
 /// [`Error::Missing`](crate::Error::Missing), [`Error::Format`](crate::Error::Format).
@@ -64,7 +64,16 @@ pub fn classification(root: &Path, images: &Path) -> Result<Dataset<Labels>> {
     let classes: Vec<String> = classes.into_iter().filter(|&name| name != NORMAL).map(str::to_owned).collect();
     let labels = entries.iter().map(|(_, shown)| classes.iter().map(|class| shown.contains(class)).collect()).collect();
     let mut dataset = dataset(
-        Published { name: "PadChest", owner: OWNER, sentences: SENTENCES, classes, prompts, paths, labels, images },
+        PublishedParts {
+            name: "PadChest",
+            owner: OWNER,
+            sentences: SENTENCES,
+            classes,
+            prompts,
+            paths,
+            labels,
+            images,
+        },
         files,
     )?;
     dataset.groups = long_tail_groups(&dataset.samples, dataset.classes.len());

@@ -1,46 +1,47 @@
-//! A plain format for a site's own data: one CSV file, one line a finding.
+//! A plain format for your own data: a CSV file with one finding per line.
 //!
 //! | column | content |
 //! | --- | --- |
 //! | `image` | path of the image, relative to the image folder |
 //! | `label` | name of the finding; empty for an image without any |
 //! | `left`, `top`, `right`, `bottom` | a box in pixels, both corners part of it; optional |
-//! | `mask` | path of a gray image of the same size, black outside of the finding; optional |
-//! | `prompt` | the sentence; "There is " and the label where it is empty or missing |
+//! | `mask` | path of a gray image of the same size, black outside the finding; optional |
+//! | `prompt` | the sentence; if empty or missing, "There is " followed by the label |
 //!
 //! Several lines with the same image and label are one finding in several places. Classification uses the labels, grounding
-//! the lines with a box, segmentation boxes and masks of the only label there is.
+//! the lines with a box, and segmentation the boxes and masks of a single label.
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
-use super::files::{LabelFiles, Row, not_empty};
+use radzero_core::radiograph::IntensityPolicy;
+
+use super::files::{CsvRow, LabelFiles, not_empty};
 use super::region::{PixelBox, Region};
 use super::{Dataset, Labels, Regions, Sample, Target, Targets};
 use crate::error::{Error, Result};
 use crate::metrics::pointing::Corners;
-use radzero_core::radiograph::IntensityPolicy;
 
 const OWNER: &str = "The file and its images are your own; the documentation describes the format.";
 
-/// What a line says.
+/// A line of the file.
 struct Finding {
     line: u64,
     label: String,
     prompt: String,
     corners: Option<Corners>,
-    /// `None` where the line has neither box nor mask.
+    /// `None` if the line has neither box nor mask.
     region: Option<Region>,
 }
 
-/// A file, by image in the order of its lines.
-struct Plain {
+/// A file, grouped by image in the order of its lines.
+struct PlainFile {
     files: LabelFiles,
     name: String,
     samples: Vec<Sample<Vec<Finding>>>,
 }
 
-/// Reads the CSV file `file` for classification, images relative to `images`. Classes are in alphabetical order.
+/// Reads the CSV file `file` for classification, image paths relative to `images`. Classes are in alphabetical order.
 ///
 /// # Errors
 /// [`Error::Missing`], [`Error::Format`].
@@ -52,7 +53,7 @@ pub fn classification(file: &Path, images: &Path) -> Result<Dataset<Labels>> {
     })
 }
 
-/// Reads the CSV file `file` for grounding: one target for each label and sentence of an image that has boxes.
+/// Reads the CSV file `file` for grounding: one target for each pair of label and sentence with boxes in an image.
 ///
 /// # Errors
 /// [`Error::Missing`], [`Error::Format`].
@@ -78,7 +79,7 @@ pub fn grounding(file: &Path, images: &Path) -> Result<Dataset<Targets>> {
     })
 }
 
-/// Reads the CSV file `file` for segmentation. It must have one label, with a box or a mask on each of its lines.
+/// Reads the CSV file `file` for segmentation. It must have a single label, with a box or a mask on each of its lines.
 ///
 /// # Errors
 /// [`Error::Missing`], [`Error::Format`].
@@ -89,7 +90,7 @@ pub fn segmentation(file: &Path, images: &Path) -> Result<Dataset<Regions>> {
         let message = format!("one label expected for segmentation, {} found: {}", classes.len(), classes.join(", "));
         return Err(Error::format(file, None, message));
     }
-    // Without a place a finding would count as an image without it.
+    // A finding without a region would make its image count as negative.
     let mut findings = plain.samples.iter().flat_map(|sample| &sample.truth);
     if let Some(Finding { line, label, .. }) = findings.find(|finding| finding.region.is_none()) {
         return Err(Error::format(file, *line, format!("a box or a mask of {label:?} expected, neither found")));
@@ -99,7 +100,7 @@ pub fn segmentation(file: &Path, images: &Path) -> Result<Dataset<Regions>> {
     })
 }
 
-fn read(file: &Path, images: &Path) -> Result<Plain> {
+fn read(file: &Path, images: &Path) -> Result<PlainFile> {
     let (root, name) = (file.parent().unwrap_or(Path::new("")), file.file_name().unwrap_or_default());
     let name = name.to_string_lossy().into_owned();
     let mut files = LabelFiles::own(root, OWNER);
@@ -120,10 +121,10 @@ fn read(file: &Path, images: &Path) -> Result<Plain> {
     }
     not_empty(&table.path, &samples)?;
     let name = name.rsplit_once('.').map_or(name.clone(), |(stem, _)| stem.to_owned());
-    Ok(Plain { files, name, samples })
+    Ok(PlainFile { files, name, samples })
 }
 
-fn finding(row: &Row<'_>, images: &Path) -> Result<Option<Finding>> {
+fn finding(row: &CsvRow<'_>, images: &Path) -> Result<Option<Finding>> {
     let label = row.get("label")?.trim();
     let corners = corners(row)?;
     let mask = row.optional("mask").trim();
@@ -155,7 +156,7 @@ fn finding(row: &Row<'_>, images: &Path) -> Result<Option<Finding>> {
     Ok(Some(Finding { line: row.line, label: label.to_owned(), prompt, corners, region }))
 }
 
-fn corners(row: &Row<'_>) -> Result<Option<Corners>> {
+fn corners(row: &CsvRow<'_>) -> Result<Option<Corners>> {
     const EDGES: [&str; 4] = ["left", "top", "right", "bottom"];
     if EDGES.iter().all(|edge| row.optional(edge).trim().is_empty()) {
         return Ok(None);
@@ -170,8 +171,8 @@ fn corners(row: &Row<'_>) -> Result<Option<Corners>> {
     Ok(Some(corners))
 }
 
-impl Plain {
-    /// Names and sentences. A class can have one sentence only where it is scored as a whole.
+impl PlainFile {
+    /// Classes with their sentences; one sentence per class.
     fn classes(&self, file: &Path) -> Result<BTreeMap<String, String>> {
         let mut classes: BTreeMap<String, String> = BTreeMap::new();
         for finding in self.samples.iter().flat_map(|sample| &sample.truth) {

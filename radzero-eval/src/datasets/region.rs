@@ -1,27 +1,27 @@
-//! Where a finding is, and its mask.
+//! Where a finding is, and how that becomes a mask.
 
 use std::path::{Path, PathBuf};
 
-use ndarray::{Array2, s};
+use ndarray::{Array2, Axis, AxisDescription};
 
 use crate::error::{Error, Result};
 
-/// Where a finding is, in pixels of its image.
+/// The region of a finding, in pixels of its image.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Region {
-    /// Pixels column by column from the upper left corner: (start, length), the start counted from the end of the run
-    /// before. (SIIM-ACR's relative run-length code.)
+    /// Runs (start, length) of pixels, column by column from the upper left corner; each start is relative to the end of the
+    /// previous run (SIIM-ACR's run-length code).
     Runs(Vec<(u32, u32)>),
-    /// Boxes.
+    /// Bounding boxes.
     Boxes(Vec<PixelBox>),
-    /// A gray image of the same size; what is not black belongs to the mask.
+    /// A gray image of the same size; every pixel that is not black belongs to the mask.
     File(PathBuf),
-    /// Several of these together; none is an image without the finding.
+    /// The union of several regions; empty for an image without the finding.
     All(Vec<Region>),
 }
 
-/// Whole pixels from the upper left corner on.
+/// A bounding box in whole pixels.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PixelBox {
     /// Leftmost column.
@@ -35,24 +35,24 @@ pub struct PixelBox {
 }
 
 impl Region {
-    /// Nowhere.
+    /// The empty region.
     #[must_use]
     pub fn nowhere() -> Self {
         Self::All(Vec::new())
     }
 
-    /// The mask \[height, width\].
+    /// The mask \[height, width\]. Boxes are clipped at the border.
     ///
     /// # Errors
-    /// [`Error::Truth`] if runs or a mask file do not fit the size, or if one of them or a box has no pixel in it: what is
-    /// labelled must not turn into an image without the finding. Those of reading a mask file. Boxes end at the border.
+    /// [`Error::Truth`] if runs or a mask file do not fit the size, or if a box, a mask file or the runs have no pixel in the
+    /// image: a labelled image must not turn into a negative one. [`Error::Io`] if a mask file cannot be read.
     pub fn mask(&self, width: usize, height: usize) -> Result<Array2<bool>> {
         let mut mask = Array2::from_elem((height, width), false);
         self.draw(&mut mask)?;
         Ok(mask)
     }
 
-    /// The mask files that it is made of.
+    /// The mask files that the region is read from.
     #[must_use]
     pub fn files(&self) -> Vec<&Path> {
         match self {
@@ -81,7 +81,9 @@ impl Region {
                         );
                         return Err(Error::Truth(message));
                     }
-                    mask.slice_mut(s![rows, columns]).fill(true);
+                    let of_box =
+                        |axis: AxisDescription| if axis.axis == Axis(0) { rows.clone() } else { columns.clone() };
+                    mask.slice_each_axis_mut(|axis| of_box(axis).into()).fill(true);
                 }
                 Ok(())
             }

@@ -1,22 +1,23 @@
-//! RSNA Pneumonia Detection Challenge: boxes, taken as masks.
+//! RSNA Pneumonia Detection Challenge: bounding boxes, used as masks.
 //!
 //! File: `RSNA/test.csv`, columns `img_path` and `boxes` (`nan` or nothing, or `left;top;width;height`, several separated by
-//! `|`). The file of the competition's owner (columns `patientId`, `x`, `y`, `width`, `height`, a line a box) is read as well; its
-//! images are found below the image folder by their name. Numbers are cut to whole pixels.
+//! `|`). The original file of the competition (columns `patientId`, `x`, `y`, `width`, `height`, one box per line) works too;
+//! its images are then found by name below the image folder. Numbers are truncated to whole pixels.
 
 use std::collections::HashMap;
 use std::path::Path;
 
-use super::files::{LabelFiles, Row, Table, images_by_stem, not_empty, number};
+use radzero_core::radiograph::IntensityPolicy;
+
+use super::files::{CsvRow, LabelFiles, Table, images_by_stem, not_empty, number};
 use super::region::{PixelBox, Region};
 use super::{Dataset, Regions, Sample};
 use crate::error::Result;
-use radzero_core::radiograph::IntensityPolicy;
 
 const OWNER: &str = "The RSNA Pneumonia Detection Challenge is distributed by Kaggle (competition rsna-pneumonia-detection-challenge) and \
     by the RSNA.";
 
-/// Reads RSNA below `root`, images relative to `images`.
+/// Reads RSNA: label file below `root`, image paths relative to `images`.
 ///
 /// # Errors
 /// [`Error::Missing`](crate::Error::Missing), [`Error::Format`](crate::Error::Format).
@@ -27,7 +28,7 @@ pub fn segmentation(root: &Path, images: &Path) -> Result<Dataset<Regions>> {
 /// Reads the file `name` below `root`.
 ///
 /// # Errors
-/// As [`segmentation`].
+/// The errors of [`segmentation`].
 pub fn read(root: &Path, name: &str, images: &Path) -> Result<Dataset<Regions>> {
     let mut files = LabelFiles::new(root, OWNER);
     let table = files.csv(name)?;
@@ -46,7 +47,7 @@ pub fn read(root: &Path, name: &str, images: &Path) -> Result<Dataset<Regions>> 
 }
 
 fn image_a_line(table: &Table, images: &Path) -> Result<Vec<Sample<Regions>>> {
-    let sample = |row: Row<'_>| {
+    let sample = |row: CsvRow<'_>| {
         let id = row.get("img_path")?;
         let text = row.get("boxes")?.trim();
         let bad = || row.bad("boxes", "nan or left;top;width;height, several separated by |,");
@@ -73,7 +74,7 @@ fn box_a_line(table: &Table, images: &Path) -> Result<Vec<Sample<Regions>>> {
     for row in table.rows() {
         let id = row.get("patientId")?;
         let place = *places.entry(id).or_insert_with(|| {
-            // A name that is not there is reported when its turn comes.
+            // An image that is not found is reported when the run reaches it.
             let path = found.get(id).cloned().unwrap_or_else(|| images.join(format!("{id}.dcm")));
             samples.push(Sample { id: id.to_owned(), path, truth: Region::Boxes(Vec::new()) });
             samples.len() - 1
@@ -90,7 +91,7 @@ fn box_a_line(table: &Table, images: &Path) -> Result<Vec<Sample<Regions>>> {
     Ok(samples)
 }
 
-/// Cut, not rounded, as in the published code.
+/// Truncates, as the published code does.
 fn whole(text: &str) -> Option<u32> {
     number(text).filter(|value| (0.0..f64::from(u32::MAX)).contains(value)).map(|value| value as u32)
 }

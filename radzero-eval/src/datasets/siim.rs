@@ -1,22 +1,23 @@
 //! SIIM-ACR Pneumothorax Segmentation: masks as run-lengths.
 //!
-//! File: `SIIM/test.csv`, columns `ImageId`, `EncodedPixels` (-1, or pairs of a start, counted from the end of the run before,
-//! and a length, down the columns), `dicom_path`. An image has as many lines as regions. The file of the competition's owner
-//! has no `dicom_path`: its images are found below the image folder by their name.
+//! File: `SIIM/test.csv`, columns `ImageId`, `EncodedPixels` (-1, or pairs of start and length, column by column, each start
+//! relative to the end of the previous run), `dicom_path`. An image has one line per region. The original file of the
+//! competition has no `dicom_path`: its images are found by name below the image folder.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
-use super::files::{LabelFiles, Row, images_by_stem, not_empty};
+use radzero_core::radiograph::IntensityPolicy;
+
+use super::files::{CsvRow, LabelFiles, images_by_stem, not_empty};
 use super::region::Region;
 use super::{Dataset, Regions, Sample};
 use crate::error::Result;
-use radzero_core::radiograph::IntensityPolicy;
 
 const OWNER: &str =
     "SIIM-ACR Pneumothorax Segmentation is distributed by Kaggle (competition siim-acr-pneumothorax-segmentation).";
 
-/// Reads SIIM below `root`, images relative to `images`.
+/// Reads SIIM: label file below `root`, image paths relative to `images`.
 ///
 /// # Errors
 /// [`Error::Missing`](crate::Error::Missing), [`Error::Format`](crate::Error::Format).
@@ -27,7 +28,7 @@ pub fn segmentation(root: &Path, images: &Path) -> Result<Dataset<Regions>> {
 /// Reads the file `name` below `root`.
 ///
 /// # Errors
-/// As [`segmentation`].
+/// The errors of [`segmentation`].
 pub fn read(root: &Path, name: &str, images: &Path) -> Result<Dataset<Regions>> {
     let mut files = LabelFiles::new(root, OWNER);
     let table = files.csv(name)?;
@@ -40,7 +41,7 @@ pub fn read(root: &Path, name: &str, images: &Path) -> Result<Dataset<Regions>> 
         let place = *places.entry(id).or_insert_with(|| {
             let path = match &found {
                 None => images.join(row.optional("dicom_path")),
-                // A name that is not there is reported when its turn comes.
+                // An image that is not found is reported when the run reaches it.
                 Some(found) => {
                     found.get(id).cloned().unwrap_or_else(|| images.join(PathBuf::from(format!("{id}.dcm"))))
                 }
@@ -66,7 +67,7 @@ pub fn read(root: &Path, name: &str, images: &Path) -> Result<Dataset<Regions>> 
 }
 
 /// The runs of a line; `None` for -1.
-fn runs(row: &Row<'_>) -> Result<Option<Vec<(u32, u32)>>> {
+fn runs(row: &CsvRow<'_>) -> Result<Option<Vec<(u32, u32)>>> {
     const COLUMN: &str = "EncodedPixels";
     let text = row.get(COLUMN)?.trim();
     if text == "-1" {

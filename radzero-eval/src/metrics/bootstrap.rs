@@ -1,18 +1,18 @@
-//! Percentile bootstrap (Efron and Tibshirani 1993, chapter 13): images are drawn with replacement, the metric is computed
-//! anew from what was drawn, and the 2.5th and 97.5th percentile of many such values enclose the 95 % interval.
+//! Percentile bootstrap (Efron and Tibshirani 1993, chapter 13): the metric is computed on many resamples of the images, drawn
+//! with replacement; the 2.5th and 97.5th percentile of its values are the ends of the 95 % interval.
 //!
-//! An image is drawn as a whole, with all its classes, targets or pixels: they are not independent of each other.
+//! An image is drawn as a whole, with all its classes, targets or pixels, because those are not independent of each other.
 
-use radzero_score::pool;
+use radzero_pool as pool;
 use serde::{Deserialize, Serialize};
 
 use super::{Undefined, Value};
 
-/// Least share of resamples that must have a value. A class of one positive image is missing in 37 % of them.
+/// Smallest share of resamples that must have a value. A class with one positive image is missing from 37 % of resamples.
 const LEAST_SHARE: f64 = 0.5;
 
-/// How often and from which seed images are drawn. The same choice gives the same draws, on every machine and with any
-/// number of threads; two runs over the same images can so be compared draw by draw.
+/// Number of resamples and seed. The same settings give the same draws on every machine and with any number of threads, so
+/// two runs over the same images can be compared draw by draw.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Bootstrap {
     /// Number of resamples.
@@ -37,7 +37,7 @@ pub struct Interval {
 }
 
 impl Bootstrap {
-    /// How often each of `images` images was drawn in a resample.
+    /// How many times each of `images` images is drawn in a resample.
     #[must_use]
     pub fn weights(&self, resample: u32, images: usize) -> Vec<u32> {
         let mut random = SplitMix64::new(self.seed.wrapping_add(u64::from(resample)));
@@ -48,16 +48,16 @@ impl Bootstrap {
         weights
     }
 
-    /// `metric` of each resample of `images` images, given the [`weights`](Self::weights).
+    /// Computes `metric` on each resample of `images` images, from its [`weights`](Self::weights).
     pub fn replicate<T: Send>(&self, images: usize, metric: impl Fn(&[u32]) -> T + Sync) -> Vec<T> {
         pool::map(0..self.resamples, |resample| metric(&self.weights(resample, images)))
     }
 }
 
-/// The interval of a metric over `images` images, from its value in each resample. Resamples without a value are left out.
+/// The interval of a metric over `images` images, from its value in each resample. Undefined values are left out.
 ///
 /// # Errors
-/// [`Undefined::OneSample`] for fewer than two images, [`Undefined::FewResamples`] if less than half of the resamples have
+/// [`Undefined::OneSample`] for fewer than two images, [`Undefined::FewResamples`] if fewer than half of the resamples have
 /// a value.
 pub fn interval(replicates: &[Value], images: usize) -> Result<Interval, Undefined> {
     if images < 2 {
@@ -71,7 +71,7 @@ pub fn interval(replicates: &[Value], images: usize) -> Result<Interval, Undefin
     Ok(Interval { low: percentile(&values, 0.025), high: percentile(&values, 0.975) })
 }
 
-/// Linear between the nearest ranks, as NumPy's default. `sorted` is not empty.
+/// Percentile with linear interpolation between ranks, NumPy's default. `sorted` is not empty.
 fn percentile(sorted: &[f64], share: f64) -> f64 {
     let position = share * (sorted.len() - 1) as f64;
     let below = position as usize;
@@ -79,11 +79,11 @@ fn percentile(sorted: &[f64], share: f64) -> f64 {
     sorted[below] + (sorted[above] - sorted[below]) * (position - below as f64)
 }
 
-/// The generator of Steele, Lea and Flood (2014): small, and the same everywhere.
+/// The SplitMix64 generator (Steele, Lea and Flood 2014): small, and the same on every platform.
 struct SplitMix64(u64);
 
 impl SplitMix64 {
-    /// The seed is mixed first: neighbouring seeds must not give overlapping sequences.
+    /// Mixes the seed first, so that neighbouring seeds do not give overlapping sequences.
     fn new(seed: u64) -> Self {
         Self(mix(seed))
     }
@@ -93,7 +93,7 @@ impl SplitMix64 {
         mix(self.0)
     }
 
-    /// A number below `end`; its bias is below `end` / 2^64.
+    /// A number below `end`, with a bias below `end` / 2^64.
     fn below(&mut self, end: usize) -> usize {
         ((u128::from(self.next()) * end as u128) >> 64) as usize
     }

@@ -1,22 +1,22 @@
-//! Ranking metrics of several classes: per class, macro (mean of classes) and micro (all classes as one).
+//! Ranking metrics for several classes: per class, macro (mean over classes) and micro (all classes pooled).
 
-use radzero_score::pool;
+use radzero_pool as pool;
 
 use super::ranking::Ranking;
 use super::{Undefined, Value, mean_of_defined};
 
-/// Scores and labels of a multi-label classification, ranked once per class and once over all classes.
+/// Scores and labels of a multi-label classification, ranked per class and over all classes.
 #[derive(Debug)]
 pub struct ClassRankings {
     classes: Vec<Result<Ranking, Undefined>>,
     all: Result<Ranking, Undefined>,
 }
 
-/// A metric of one ranking, such as [`auroc`](super::roc::auroc).
+/// A metric of a ranking, such as [`auroc`](super::roc::auroc).
 pub type Metric = fn(&Ranking, Option<&[u32]>) -> Value;
 
 impl ClassRankings {
-    /// Ranks `images` rows of `classes` columns; `at(image, class)` gives score and label.
+    /// Ranks `images` x `classes` samples; `at(image, class)` gives score and label.
     #[must_use]
     pub fn new(images: usize, classes: usize, at: impl Fn(usize, usize) -> (f64, bool) + Sync) -> Self {
         let sample = |image: usize, class: usize| {
@@ -43,18 +43,18 @@ impl ClassRankings {
         self.classes.iter().map(value).collect()
     }
 
-    /// Mean of `metric` over the classes that have a value.
+    /// Mean of `metric` over the classes for which it is defined.
     ///
     /// # Errors
-    /// [`Undefined::NoClass`] if none has.
+    /// [`Undefined::NoClass`] if it is defined for none.
     pub fn macro_mean(&self, metric: Metric, weights: Option<&[u32]>) -> Value {
         mean_of_defined(self.per_class(metric, weights))
     }
 
-    /// `metric` of all (image, class) pairs as samples of one ranking.
+    /// `metric` over all (image, class) pairs in one ranking.
     ///
     /// # Errors
-    /// Those of `metric`.
+    /// The errors of `metric`.
     pub fn micro(&self, metric: Metric, weights: Option<&[u32]>) -> Value {
         metric(self.all.as_ref().map_err(|&reason| reason)?, weights)
     }

@@ -1,15 +1,15 @@
-//! Metrics, one file a family. Each says what it computes, from what, and after which source.
+//! Metrics, one file per family, each with its definition and source.
 //!
-//! - [`ranking`]: scores in order, the common ground of what follows
+//! - [`ranking`]: samples sorted by score, which the next three build on
 //! - [`roc`]: area under the receiver operating characteristic (AUROC) and its curve
 //! - [`precision_recall`]: average precision, area under the precision-recall curve (AUPRC), and the curve
-//! - [`classes`]: the above per class, macro and micro
+//! - [`classes`]: these metrics per class, macro and micro
 //! - [`pointing`]: the pointing game
 //! - [`overlap`]: Dice over thresholds, the best of them, and specificity
 //! - [`pixels`]: AUROC over the pixels of all images
 //! - [`bootstrap`]: 95 % intervals
 //!
-//! A metric that a sample cannot answer is [`Undefined`], with the reason: never NaN, and never a made-up 0.
+//! A metric that the samples do not define is [`Undefined`], with the reason; it is never NaN or a made-up 0.
 
 pub mod bootstrap;
 pub mod classes;
@@ -25,7 +25,7 @@ pub mod roc;
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum Undefined {
-    /// There is nothing to measure.
+    /// There are no samples.
     #[error("no sample")]
     NoSample,
     /// No sample is positive.
@@ -37,7 +37,7 @@ pub enum Undefined {
     /// No class has a value to average.
     #[error("no class with a value")]
     NoClass,
-    /// A value is not a number, or outside its range.
+    /// A value is NaN or outside its range.
     #[error("a value is not a number of its range")]
     NotANumber,
     /// An interval needs at least two samples.
@@ -48,16 +48,16 @@ pub enum Undefined {
     FewResamples,
 }
 
-/// A metric: a finite number, or why there is none.
+/// The value of a metric: a finite number, or why it is undefined.
 pub type Value = Result<f64, Undefined>;
 
-/// Points of a curve.
+/// The points of a curve.
 pub type Curve = Vec<(f64, f64)>;
 
-/// Mean of the values there are.
+/// Mean of the defined values.
 ///
 /// # Errors
-/// [`Undefined::NoClass`] if there is none.
+/// [`Undefined::NoClass`] if no value is defined.
 pub fn mean_of_defined(values: impl IntoIterator<Item = Value>) -> Value {
     let (mut sum, mut count) = (0.0, 0_u32);
     for value in values.into_iter().flatten() {

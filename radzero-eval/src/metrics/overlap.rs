@@ -1,7 +1,7 @@
-//! Overlap of thresholded maps with masks: Dice over thresholds and specificity.
+//! Overlap of thresholded maps with masks: Dice over thresholds, and specificity.
 //!
-//! A map is looked at once: a histogram over the 101 thresholds gives the counts above each of them, inside and outside of
-//! the mask. Neither maps nor masks are kept.
+//! Each map is read once: a histogram over the 101 thresholds gives the number of pixels above each threshold, inside and
+//! outside the mask. Neither maps nor masks are kept.
 
 use ndarray::ArrayView2;
 use serde::{Deserialize, Serialize};
@@ -11,25 +11,25 @@ use super::{Undefined, Value};
 /// Number of thresholds: 0.00, 0.01 ... 1.00.
 pub const THRESHOLDS: usize = 101;
 
-/// The threshold of this index, as 32-bit maps are compared with it: 0.01 x index rounded to 32 bits.
+/// The threshold at this index: 0.01 x index, rounded to the 32 bits of a map.
 #[must_use]
 pub fn threshold(index: usize) -> f32 {
     (index as f64 * 0.01) as f32
 }
 
-/// Number of pixels above each threshold, inside and outside of the mask.
+/// Number of pixels above each threshold, inside and outside the mask.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AboveCounts {
-    /// Pixels of the mask above each threshold, \[101\].
+    /// Pixels inside the mask above each threshold, \[101\].
     pub inside: Vec<u32>,
-    /// Other pixels above each threshold, \[101\].
+    /// Pixels outside the mask above each threshold, \[101\].
     pub outside: Vec<u32>,
     /// Pixels of the mask.
     pub area: u32,
 }
 
 impl AboveCounts {
-    /// Counts the pixels of `map` (values in \[0, 1\]) by `mask`. Above is strictly above.
+    /// Counts the pixels of `map` (values in \[0, 1\]) strictly above each threshold, split by `mask`.
     ///
     /// # Errors
     /// [`Undefined::NotANumber`] for a value outside \[0, 1\], [`Undefined::NoSample`] if the shapes differ or are empty.
@@ -38,12 +38,12 @@ impl AboveCounts {
             return Err(Undefined::NoSample);
         }
         let thresholds: [f32; THRESHOLDS] = std::array::from_fn(threshold);
-        // How many pixels are above exactly the first `n` thresholds.
+        // Number of pixels above exactly the first `n` thresholds.
         let mut counts = [[0_u32; THRESHOLDS + 1]; 2];
         let mut valid = true;
         ndarray::Zip::from(map).and(mask).for_each(|&value, &inside| {
             valid &= (0.0..=1.0).contains(&value);
-            // Off by one at most, where the product or the threshold was rounded; 0 for what is not valid.
+            // Off by at most one where the product or the threshold was rounded; 0 for invalid values.
             let mut above = ((value * 100.0) as usize).min(THRESHOLDS);
             while above < THRESHOLDS && value > thresholds[above] {
                 above += 1;
@@ -60,10 +60,10 @@ impl AboveCounts {
         Ok(Self { area: inside.iter().sum(), inside: above(&inside), outside: above(&outside) })
     }
 
-    /// Dice coefficient of each threshold: twice the common area over the sum of the areas.
+    /// Dice coefficient at each threshold: twice the common area over the sum of the areas.
     ///
     /// # Errors
-    /// [`Undefined::NoPositive`] if the mask is empty: the published score leaves such images out.
+    /// [`Undefined::NoPositive`] if the mask is empty; the published score leaves such images out.
     pub fn dice(&self) -> Result<Vec<f64>, Undefined> {
         if self.area == 0 {
             return Err(Undefined::NoPositive);
@@ -72,7 +72,7 @@ impl AboveCounts {
         Ok(areas.map(|(&inside, &outside)| dice(inside, outside, self.area)).collect())
     }
 
-    /// Index of the first threshold that no pixel is above. The last, 1.00, always is one: values end there.
+    /// Index of the first threshold that no pixel exceeds; at most that of 1.00, which no value exceeds.
     #[must_use]
     pub fn clear_from(&self) -> usize {
         let mut all = self.inside.iter().zip(&self.outside);
@@ -80,7 +80,7 @@ impl AboveCounts {
     }
 }
 
-/// Counts above each threshold, from counts between them.
+/// Counts above each threshold, from the counts between thresholds.
 fn above(between: &[u32; THRESHOLDS + 1]) -> Vec<u32> {
     let mut sum = 0;
     let mut counts: Vec<u32> = between[1..]
@@ -107,10 +107,10 @@ pub struct DiceCurve {
 }
 
 impl DiceCurve {
-    /// The mean of the [`AboveCounts::dice`] of images, each with its weight.
+    /// The weighted mean of the [`AboveCounts::dice`] of images.
     ///
     /// # Errors
-    /// [`Undefined::NoPositive`] if there is none, or all weights are 0.
+    /// [`Undefined::NoPositive`] if there are no images or all weights are 0.
     pub fn new<'a>(images: impl IntoIterator<Item = (&'a [f64], u32)>) -> Result<Self, Undefined> {
         let (mut sums, mut count) = (vec![0.0; THRESHOLDS], 0_u64);
         for (dice, weight) in images.into_iter().filter(|(_, weight)| *weight > 0) {
@@ -125,7 +125,7 @@ impl DiceCurve {
         Ok(Self { means: sums.into_iter().map(|sum| sum / count as f64).collect() })
     }
 
-    /// Index of the threshold of the greatest mean, the lowest where there are several, and that mean: the published score.
+    /// Index of the threshold with the highest mean (the lowest such threshold), and that mean: the published score.
     #[must_use]
     pub fn best(&self) -> (usize, f64) {
         let start = (0, f64::NEG_INFINITY);
@@ -136,11 +136,11 @@ impl DiceCurve {
     }
 }
 
-/// Specificity as published: the share of negative images with no pixel above the threshold, given the
-/// [`AboveCounts::clear_from`] of each negative image and its weight.
+/// Specificity as published: the share of negative images with no pixel above the threshold, from the
+/// [`AboveCounts::clear_from`] and the weight of each negative image.
 ///
 /// # Errors
-/// [`Undefined::NoNegative`] if there is none, or all weights are 0.
+/// [`Undefined::NoNegative`] if there are no images or all weights are 0.
 pub fn specificity(clear_from: impl IntoIterator<Item = (usize, u32)>, threshold: usize) -> Value {
     let (mut clear, mut count) = (0_u64, 0_u64);
     for (from, weight) in clear_from {

@@ -1,9 +1,9 @@
-//! AUROC over the pixels of all images, from histograms of fine bins.
+//! AUROC over the pixels of all images, from histograms with fine bins.
 //!
-//! The exact value would need every pixel of every map at once. Instead pixels are counted in 23,553 bins whose width is at
-//! most 1/512 of the distance to the nearer of 0 and 1 (the bins are the leading bits of that distance), so maps that are
-//! low throughout or high throughout are told apart as well as those in the middle. Pixels in one bin count as equal; how
-//! far that can be from the exact value is computed from the histogram itself, [`PixelHistogram::auroc`].
+//! The exact value would need every pixel of every map at once. Instead, pixels are counted in 23,553 bins. The width of a bin
+//! is at most 1/512 of the distance to the nearer of 0 and 1 (the bin is the leading bits of that distance), so the resolution
+//! is as good near 0 and 1 as in the middle. Pixels in the same bin count as ties; [`PixelHistogram::auroc`] bounds the error
+//! that this causes.
 
 use ndarray::ArrayView2;
 
@@ -11,10 +11,10 @@ use super::ranking::Tie;
 use super::roc::auroc_of_ties;
 use super::{Undefined, Value};
 
-/// Leading bits of the mantissa that are kept: 512 bins an octave.
+/// Leading bits of the mantissa that are kept: 512 bins per octave.
 const KEPT: u32 = 9;
 const SHIFT: u32 = f32::MANTISSA_DIGITS - 1 - KEPT;
-/// Octaves below 0.5; what is nearer to 0 or 1 than 2^-24 shares the outermost bin.
+/// Octaves below 0.5; values closer to 0 or 1 than 2^-24 share the outermost bin.
 const OCTAVES: u32 = 23;
 const LEAST: f32 = 1.0 / (1 << 24) as f32;
 const LAST: u32 = 2 * (OCTAVES << KEPT);
@@ -22,25 +22,25 @@ const LAST: u32 = 2 * (OCTAVES << KEPT);
 /// Number of bins.
 pub const BINS: usize = LAST as usize + 1;
 
-/// The bin of a value in \[0, 1\]; a greater value is never in a lower bin.
+/// The bin of a value in \[0, 1\]; monotonic.
 fn bin(value: f32) -> u32 {
     let distance = |value: f32| (value.max(LEAST).to_bits() - LEAST.to_bits()) >> SHIFT;
-    // 1 - value is exact from 0.5 on.
+    // 1 - value is exact for values from 0.5.
     if value <= 0.5 { distance(value) } else { LAST - distance(1.0 - value) }
 }
 
-/// Pixels of one bin.
+/// The pixels of a bin.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct BinCount {
-    /// The bin.
+    /// Index of the bin.
     pub bin: u32,
-    /// Its pixels inside of the mask.
+    /// Pixels inside the mask.
     pub inside: u32,
-    /// Its other pixels.
+    /// Pixels outside the mask.
     pub outside: u32,
 }
 
-/// The bins of one image that are not empty, in ascending order.
+/// The non-empty bins of an image, in ascending order.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct ImageHistogram {
     /// The bins.
@@ -48,7 +48,7 @@ pub struct ImageHistogram {
 }
 
 impl ImageHistogram {
-    /// With 2^`coarser` bins taken as one, for a [`PixelHistogram`] of the same.
+    /// Merges groups of 2^`coarser` bins, for a [`PixelHistogram::coarse`] with the same argument.
     #[must_use]
     pub fn coarse(&self, coarser: u32) -> Self {
         let mut bins: Vec<BinCount> = Vec::new();
@@ -66,7 +66,7 @@ impl ImageHistogram {
     }
 }
 
-/// Room for counting one image after another.
+/// Counts the pixels of one image after another in the same buffer.
 #[derive(Debug)]
 pub struct Counter {
     counts: Vec<[u32; 2]>,
@@ -79,7 +79,7 @@ impl Default for Counter {
 }
 
 impl Counter {
-    /// Counts the pixels of `map` by `mask`.
+    /// Counts the pixels of `map` per bin, split by `mask`.
     ///
     /// # Errors
     /// [`Undefined::NotANumber`] for a value outside \[0, 1\], [`Undefined::NoSample`] if the shapes differ or are empty.
@@ -105,18 +105,18 @@ impl Counter {
     }
 }
 
-/// Pixels of many images, by bin.
+/// The pixels of many images, by bin.
 #[derive(Debug, Clone)]
 pub struct PixelHistogram {
     counts: Vec<Tie>,
 }
 
-/// The AUROC of a histogram and how far it can be from the exact value.
+/// The AUROC of a histogram, with a bound on its error.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct PixelAuroc {
-    /// The area, pixels of one bin taken as equal.
+    /// The area, with pixels in the same bin as ties.
     pub value: f64,
-    /// Greatest possible distance from the area of the exact values: half the share of pairs that lie in one bin.
+    /// Largest possible difference from the exact area: half the share of pairs that fall into the same bin.
     pub bound: f64,
 }
 
@@ -127,13 +127,13 @@ impl Default for PixelHistogram {
 }
 
 impl PixelHistogram {
-    /// For images whose bins are taken together, [`ImageHistogram::coarse`].
+    /// A histogram for images merged by [`ImageHistogram::coarse`].
     #[must_use]
     pub fn coarse(coarser: u32) -> Self {
         Self { counts: vec![Tie { positives: 0, negatives: 0 }; (BINS >> coarser) + 1] }
     }
 
-    /// Adds the pixels of an image `times` times.
+    /// Adds the pixels of an image, `times` times.
     pub fn add(&mut self, image: &ImageHistogram, times: u32) {
         for count in &image.bins {
             if let Some(sum) = self.counts.get_mut(count.bin as usize) {

@@ -1,10 +1,10 @@
-//! The pointing game: does the point of greatest similarity lie in a box? (Zhang et al. 2016, without a tolerance margin.)
+//! The pointing game: does the point of greatest similarity lie in a bounding box? (Zhang et al. 2016, without tolerance.)
 
 use serde::{Deserialize, Serialize};
 
 use super::{Undefined, Value, mean_of_defined};
 
-/// A box in pixels of the image; both corners belong to it.
+/// A bounding box in pixels of the image; both corners belong to it.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Corners {
     /// Left edge.
@@ -24,7 +24,7 @@ impl Corners {
         self.left <= x && x <= self.right && self.top <= y && y <= self.bottom
     }
 
-    /// Whether an image of this size has a pixel in the box, borders included.
+    /// Whether any pixel of an image of this size lies in the box, borders included.
     #[must_use]
     pub fn touch(&self, width: usize, height: usize) -> bool {
         let along = |low: f64, high: f64, side: usize| low.max(0.0).ceil() <= high.min(side as f64 - 1.0).floor();
@@ -32,7 +32,7 @@ impl Corners {
     }
 }
 
-/// A hit: the pixel (x, y) lies in any of the boxes.
+/// Whether the pixel (x, y) lies in any of the boxes.
 #[must_use]
 pub fn hit(boxes: &[Corners], x: f64, y: f64) -> bool {
     boxes.iter().any(|corners| corners.contain(x, y))
@@ -45,7 +45,7 @@ pub struct PointingGame {
 }
 
 impl PointingGame {
-    /// No try yet, in so many classes.
+    /// Starts with no tries, in `classes` classes.
     #[must_use]
     pub fn new(classes: usize) -> Self {
         Self { counts: vec![(0, 0); classes] }
@@ -61,21 +61,21 @@ impl PointingGame {
         *tries += u64::from(times);
     }
 
-    /// Share of hits in each class.
+    /// Share of hits per class.
     #[must_use]
     pub fn per_class(&self) -> Vec<Value> {
         self.counts.iter().map(|&counts| share(counts)).collect()
     }
 
-    /// Mean over the classes that were tried: each counts the same, however often it occurs. The published score.
+    /// Mean over the classes that were tried, each with the same weight: the published score.
     ///
     /// # Errors
-    /// [`Undefined::NoClass`] if none was.
+    /// [`Undefined::NoClass`] if no class was tried.
     pub fn class_mean(&self) -> Value {
         mean_of_defined(self.per_class())
     }
 
-    /// Share of hits in all tries.
+    /// Share of hits over all tries.
     ///
     /// # Errors
     /// [`Undefined::NoSample`] if there were none.

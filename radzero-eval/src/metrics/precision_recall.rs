@@ -1,15 +1,15 @@
 //! Precision and recall.
 //!
-//! Two numbers are called "AUPRC" in the literature. [`average_precision`] sums precision over steps of recall and does not
-//! interpolate; [`auprc`] joins the points of the curve by straight lines, which is too optimistic (Davis and Goadrich 2006)
+//! Two numbers are called "AUPRC" in the literature. [`average_precision`] sums precision over steps in recall, without
+//! interpolation. [`auprc`] joins the points of the curve by straight lines, which is too optimistic (Davis and Goadrich 2006)
 //! but is what the published evaluation reports.
 
 use super::ranking::Ranking;
 use super::{Curve, Undefined, Value};
 
-/// Average precision: the sum over distinct scores, from the highest, of the gain in recall times the precision there.
+/// Average precision: the sum over distinct scores, from the highest, of the gain in recall times the precision at that score.
 ///
-/// Equal to scikit-learn's `average_precision_score`.
+/// Equals scikit-learn's `average_precision_score`.
 ///
 /// # Errors
 /// [`Undefined::NoPositive`].
@@ -21,7 +21,7 @@ pub fn average_precision(ranking: &Ranking, weights: Option<&[u32]>) -> Value {
 
 /// Area under the precision-recall curve by the trapezoidal rule, from recall 0, where precision is 1 by convention.
 ///
-/// Equal to scikit-learn's `auc(recall, precision)` on its `precision_recall_curve`; the published numbers' definition.
+/// Equals scikit-learn's `auc(recall, precision)` on its `precision_recall_curve`; the published numbers use this definition.
 ///
 /// # Errors
 /// [`Undefined::NoPositive`].
@@ -34,7 +34,7 @@ pub fn auprc(ranking: &Ranking, weights: Option<&[u32]>) -> Value {
     .map(|positives| area / positives)
 }
 
-/// Points (recall, precision) from (0, 1), one a distinct score.
+/// Points (recall, precision), starting at (0, 1), one per distinct score.
 ///
 /// # Errors
 /// [`Undefined::NoPositive`].
@@ -47,8 +47,8 @@ pub fn precision_recall_curve(ranking: &Ranking) -> Result<Curve, Undefined> {
     Ok(points)
 }
 
-/// Calls `visit` with (positives of the group, precision, positives so far) for each group of equal scores, the highest
-/// first, and returns the number of positives.
+/// Calls `visit` with (positives of the group, precision, positives so far) for each group of equal scores, highest first, and
+/// returns the number of positives.
 fn walk(ranking: &Ranking, weights: Option<&[u32]>, mut visit: impl FnMut(f64, f64, f64)) -> Value {
     let (mut found, mut seen) = (0, 0);
     for tie in ranking.ties(weights) {

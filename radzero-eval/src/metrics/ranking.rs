@@ -1,20 +1,20 @@
-//! Scores in descending order, samples of one score together.
+//! Samples in descending order of score, grouped by equal scores.
 
 use super::Undefined;
 
-/// Binary samples in the order of their scores, the highest first.
+/// Binary samples sorted by score, highest first.
 ///
-/// Each sample belongs to a unit (an image) that [bootstrap](super::bootstrap) draws as a whole: a weight is the number of
-/// times its unit was drawn. Without weights every sample counts once.
+/// Each sample belongs to a unit (an image) that the [bootstrap](super::bootstrap) draws as a whole; its weight is the number
+/// of times the unit was drawn. Without weights every sample counts once.
 #[derive(Debug, Clone)]
 pub struct Ranking {
     units: Vec<u32>,
     labels: Vec<bool>,
-    /// Where each group of equal scores ends.
+    /// End index of each group of equal scores.
     ends: Vec<u32>,
 }
 
-/// Samples of one score.
+/// The samples with the same score.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Tie {
     /// Positive samples.
@@ -24,7 +24,7 @@ pub struct Tie {
 }
 
 impl Ranking {
-    /// Ranks samples, given as (score, label), each its own unit.
+    /// Ranks samples (score, label), each its own unit.
     ///
     /// # Errors
     /// [`Undefined::NoSample`], [`Undefined::NotANumber`].
@@ -32,7 +32,7 @@ impl Ranking {
         Self::with_units(samples.into_iter().zip(0..).map(|((score, label), unit)| (score, label, unit)))
     }
 
-    /// Ranks samples, given as (score, label, unit).
+    /// Ranks samples (score, label, unit).
     ///
     /// # Errors
     /// [`Undefined::NoSample`], [`Undefined::NotANumber`].
@@ -45,7 +45,7 @@ impl Ranking {
             return Err(Undefined::NotANumber);
         }
         samples.sort_unstable_by(|one, other| other.0.total_cmp(&one.0));
-        // -0 and 0 are one score, and stand next to each other.
+        // -0 and 0 are adjacent and count as one score.
         let ends = (1..=samples.len())
             .filter(|&end| samples.get(end).is_none_or(|next| next.0 != samples[end - 1].0))
             .map(|end| end as u32)
@@ -54,7 +54,7 @@ impl Ranking {
         Ok(Self { units, labels, ends })
     }
 
-    /// The groups of equal scores, the highest first. With weights a group may be empty.
+    /// The groups of equal scores, highest first. With weights, a group may be empty.
     pub fn ties<'a>(&'a self, weights: Option<&'a [u32]>) -> impl Iterator<Item = Tie> + 'a {
         let mut start = 0;
         self.ends.iter().map(move |&end| {

@@ -4,9 +4,9 @@ use super::ranking::{Ranking, Tie};
 use super::{Curve, Undefined, Value};
 
 /// Area under the receiver operating characteristic: the share of pairs of a positive and a negative sample in which the
-/// positive one has the higher score; a pair of equal scores counts one half.
+/// positive one has the higher score; ties count one half.
 ///
-/// Equal to scikit-learn's `roc_auc_score` (Hanley and McNeil 1982). Counted in integers, divided once.
+/// Equals scikit-learn's `roc_auc_score` (Hanley and McNeil 1982). Counts in integers and divides once.
 ///
 /// # Errors
 /// [`Undefined::NoPositive`], [`Undefined::NoNegative`].
@@ -14,15 +14,15 @@ pub fn auroc(ranking: &Ranking, weights: Option<&[u32]>) -> Value {
     auroc_of_ties(ranking.ties(weights))
 }
 
-/// [`auroc`] of groups of equal scores, the highest first.
+/// [`auroc`] from groups of equal scores, highest first.
 ///
 /// # Errors
 /// [`Undefined::NoPositive`], [`Undefined::NoNegative`].
 pub fn auroc_of_ties(ties: impl IntoIterator<Item = Tie>) -> Value {
-    // Twice the number of pairs in order.
+    // Twice the number of correctly ordered pairs.
     let (mut above, mut pairs, mut negatives) = (0_u64, 0_u128, 0_u64);
     for tie in ties {
-        // Positives seen so far lie above these negatives, those of the same group count half.
+        // Positives of earlier groups rank above these negatives; those of the same group count half.
         pairs += u128::from(tie.negatives) * (2 * u128::from(above) + u128::from(tie.positives));
         above += tie.positives;
         negatives += tie.negatives;
@@ -31,7 +31,7 @@ pub fn auroc_of_ties(ties: impl IntoIterator<Item = Tie>) -> Value {
     Ok(pairs as f64 / (2.0 * above as f64 * negatives as f64))
 }
 
-/// Points (false positive rate, true positive rate) from (0, 0) to (1, 1), one a distinct score.
+/// Points (false positive rate, true positive rate) from (0, 0) to (1, 1), one per distinct score.
 ///
 /// # Errors
 /// [`Undefined::NoPositive`], [`Undefined::NoNegative`].

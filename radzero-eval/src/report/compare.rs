@@ -1,18 +1,19 @@
-//! Two results beside each other: another precision, another device, another model.
+//! Two results side by side, for example of different precisions, devices or models.
 
 use std::fmt::Write as _;
 
 use super::markdown::{NOTICE, cell, facts, interval, title, value};
 use super::published;
-use super::result::{Evaluation, Measure};
+use super::result::Evaluation;
 use crate::error::{Error, Result};
 use crate::metrics::Undefined;
 use crate::metrics::bootstrap;
+use crate::tasks::Measure;
 
-/// A Markdown document with the measures of both, and the difference, second less first.
+/// A Markdown document with the measures of both and their differences, second minus first.
 ///
-/// Where both scored the same images with the same draws, the interval of the difference is that of the differences draw by
-/// draw: most of what makes a measure uncertain, the choice of images, is the same in both and falls out.
+/// If both scored the same images with the same draws, the interval of a difference is that of the differences draw by draw:
+/// the choice of images, the main source of uncertainty, is the same in both and cancels out.
 ///
 /// # Errors
 /// [`Error::Incomparable`] if task, data set or label files differ.

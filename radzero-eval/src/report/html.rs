@@ -1,4 +1,4 @@
-//! A result as a page: tables, diagrams, and pictures of the best and worst cases.
+//! A result as an HTML page: tables, diagrams, and pictures of the best and worst cases.
 
 use std::fmt::Write as _;
 
@@ -10,10 +10,10 @@ use crate::tasks::Curves;
 
 /// A picture of a case.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Picture {
+pub struct CasePicture {
     /// Path of the file, relative to the page.
     pub file: String,
-    /// What it is.
+    /// What it shows.
     pub caption: String,
 }
 
@@ -21,9 +21,9 @@ const STYLE: &str = "body{font:15px/1.5 sans-serif;max-width:72em;margin:2em aut
     margin:1em 0}td,th{padding:.2em .8em;border-bottom:1px solid #ddd;text-align:left}figure{margin:1em 0}img{max-width:100%}\
     svg{max-width:100%;height:auto;margin-right:1em}";
 
-/// The whole page. It needs nothing from the network.
+/// The page. It loads nothing from the network.
 #[must_use]
-pub fn page(evaluation: &Evaluation, curves: &[Curves], best: &[Picture], worst: &[Picture]) -> String {
+pub fn page(evaluation: &Evaluation, curves: &[Curves], best: &[CasePicture], worst: &[CasePicture]) -> String {
     let heading = format!("{} on {}", title(evaluation), evaluation.run.dataset);
     let mut page = format!(
         "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>{0}</title><style>{STYLE}</style></head>\n\
@@ -65,7 +65,7 @@ pub fn page(evaluation: &Evaluation, curves: &[Curves], best: &[Picture], worst:
         if !pictures.is_empty() {
             let _ = writeln!(page, "<h2>{heading}</h2>");
         }
-        for Picture { file, caption } in pictures {
+        for CasePicture { file, caption } in pictures {
             let _ = writeln!(
                 page,
                 "<figure><img src=\"{}\" alt=\"\" loading=\"lazy\"><figcaption>{}</figcaption></figure>",

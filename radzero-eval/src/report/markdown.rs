@@ -3,14 +3,15 @@
 use std::fmt::Write as _;
 
 use super::published;
-use super::result::{Evaluation, Measure};
+use super::result::Evaluation;
 use crate::run::record::RunRecord;
+use crate::tasks::Measure;
 
-/// Said wherever results are shown to people.
+/// The notice on everything that shows results.
 pub const NOTICE: &str =
     "Research use only. Values are similarities between a sentence and an image, never a chance of disease.";
 
-/// The whole document.
+/// The document.
 #[must_use]
 pub fn document(evaluation: &Evaluation) -> String {
     let mut text = format!("# {} on {}\n\n", title(evaluation), cell(&evaluation.run.dataset));
@@ -57,7 +58,7 @@ pub(super) fn title(evaluation: &Evaluation) -> String {
     letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
 }
 
-/// What made the result, as name and value.
+/// What the result depends on, as pairs of name and value.
 pub(super) fn facts(evaluation: &Evaluation) -> Vec<(&'static str, String)> {
     let RunRecord { evaluated, intensity, files, images, radzero, .. } = &evaluation.run;
     let (model, encoder) = (&evaluated.model, &evaluated.image_encoder);
@@ -116,7 +117,7 @@ pub(super) fn interval(measure: &Measure) -> String {
     measure.interval.map_or_else(String::new, |interval| format!("[{:.4}, {:.4}]", interval.low, interval.high))
 }
 
-/// Text that neither ends a cell nor a line.
+/// Escapes text for a cell of a table.
 pub(super) fn cell(text: &str) -> String {
     text.replace('|', "\\|").replace(char::is_control, " ")
 }

@@ -1,5 +1,5 @@
-//! What is written down: the result as data ([`result`]), as a table ([`markdown`]), beside another ([`compare`]), with diagrams
-//! ([`svg`]) as a page ([`html`]); and the published numbers to hold it against ([`published`]).
+//! Reports: the result as data ([`result`]), as tables ([`markdown`]), next to another result ([`compare`]), as a page ([`html`])
+//! with diagrams ([`svg`]); and the published numbers to compare with ([`published`]).
 
 pub mod compare;
 pub mod html;

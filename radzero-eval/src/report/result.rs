@@ -1,120 +1,84 @@
-//! The result of a run, as it is written to JSON.
+//! The result of a run, as written to JSON.
 
+use radzero_core::manifest::Hasher;
 use serde::{Deserialize, Serialize};
-use sha2::{Digest as _, Sha256};
 
-use crate::datasets::{Dataset, hex};
+use crate::datasets::Dataset;
 use crate::error::Result;
-use crate::metrics::Undefined;
-use crate::metrics::bootstrap::{Bootstrap, Interval};
+use crate::metrics::bootstrap::Bootstrap;
 use crate::run::journal::Journal;
 use crate::run::record::RunRecord;
-use crate::run::{FailedImage, Outcome};
-use crate::tasks::{Score, Task};
+use crate::run::{FailedImage, RunSummary};
+use crate::tasks::{ClassScore, Measure, Score, Task};
 
-/// A measure of the whole or of a class.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Measure {
-    /// Which: "AUROC".
-    pub name: String,
-    /// Of what: "macro", the name of a class.
-    pub of: String,
-    /// The value; `None` where it is undefined.
-    pub value: Option<f64>,
-    /// Why there is no value.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub undefined: Option<Undefined>,
-    /// The 95 % interval, where there is one.
-    pub interval: Option<Interval>,
-    /// How far the value can be from the exact one, where it is not exact.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub bound: Option<f64>,
-    /// The value in each resample, for the interval of a difference.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub replicates: Vec<Option<f32>>,
-}
-
-/// The measures of a class.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct ClassScore {
-    /// The class.
-    pub class: String,
-    /// Its sentence; empty where it has several.
-    pub prompt: String,
-    /// Positive images, or targets.
-    pub positives: usize,
-    /// Its measures.
-    pub measures: Vec<Measure>,
-}
-
-/// How long it took. Of an interrupted run only the last part is known.
+/// How long the run took. After an interruption, only the last part is known.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Timing {
-    /// Images done in this part.
+    /// Number of images done.
     pub images: usize,
     /// Seconds in the image encoder.
     pub model_seconds: f64,
-    /// Seconds in all.
+    /// Seconds in total.
     pub total_seconds: f64,
 }
 
 /// The result of a run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Evaluation {
-    /// What ran.
+    /// What the result depends on.
     pub run: RunRecord,
-    /// Images that were scored.
+    /// Number of images that were scored.
     pub scored: usize,
-    /// SHA-256 of which images were scored, and of the content of their files.
+    /// SHA-256 over the indices of the scored images and the content of their files.
     pub scored_sha256: String,
-    /// Images that failed the last time.
+    /// Images that failed in the last run.
     pub failed: Vec<FailedImage>,
-    /// How the intervals were drawn.
+    /// Settings of the intervals.
     pub bootstrap: Bootstrap,
-    /// The measures of the whole.
+    /// The measures of all images.
     pub measures: Vec<Measure>,
     /// The measures of each class.
     pub classes: Vec<ClassScore>,
     /// Mean Dice at each threshold 0.00, 0.01 ... 1.00.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dice_by_threshold: Option<Vec<f64>>,
-    /// How long it took.
+    /// How long the run took.
     pub timing: Timing,
 }
 
 impl Evaluation {
-    /// Scores the journal of a run. Returns the result, and the score with what there is to draw.
+    /// Scores the journal of a run. Returns the result, and the score with curves and cases to draw.
     ///
     /// # Errors
-    /// Those of reading the journal.
+    /// The errors of [`Task::score`].
     pub fn new<T: Task>(
         dataset: &Dataset<T::Truth>,
         run: RunRecord,
         journal: &Journal,
-        outcome: &Outcome,
+        summary: &RunSummary,
         bootstrap: Bootstrap,
     ) -> Result<(Self, Score)> {
-        let mut digest = Sha256::new();
+        let mut digest = Hasher::default();
         for index in 0..dataset.samples.len() {
             for file in journal.files(index).unwrap_or_default() {
-                digest.update((index as u64).to_le_bytes());
-                digest.update(file);
+                digest.update(&(index as u64).to_le_bytes());
+                digest.update(file.as_bytes());
             }
         }
         let score = T::score(dataset, journal, &bootstrap)?;
         let evaluation = Self {
             run,
             scored: score.images,
-            scored_sha256: hex(&digest.finalize()),
-            failed: outcome.failed.clone(),
+            scored_sha256: digest.finish().into(),
+            failed: summary.failed.clone(),
             bootstrap,
             measures: score.measures.clone(),
             classes: score.classes.clone(),
             dice_by_threshold: score.dice_by_threshold.clone(),
             timing: Timing {
-                images: outcome.progress.done,
-                model_seconds: outcome.progress.model.as_secs_f64(),
-                total_seconds: outcome.progress.total.as_secs_f64(),
+                images: summary.progress.done,
+                model_seconds: summary.progress.model.as_secs_f64(),
+                total_seconds: summary.progress.total.as_secs_f64(),
             },
         };
         Ok((evaluation, score))

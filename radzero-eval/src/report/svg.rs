@@ -1,26 +1,26 @@
-//! Diagrams as SVG: axes from 0 to 1, lines, and a list of their names.
+//! Diagrams as SVG: axes from 0 to 1, curves and a legend.
 
 use std::fmt::Write as _;
 
 use crate::tasks::Curves;
 
-/// Size of the plot area and the space around it.
+/// Side of the plot area, and the margins around it.
 const SIDE: f64 = 360.0;
 const LEFT: f64 = 56.0;
 const TOP: f64 = 36.0;
 const BOTTOM: f64 = 48.0;
-const NAMES: f64 = 210.0;
+const LEGEND: f64 = 210.0;
 
-/// A point nearer than this to the last drawn one is left out: half a pixel cannot be seen.
+/// Smallest distance between drawn points: half a pixel cannot be seen.
 const APART: f64 = 0.5;
 
-/// Colours that can be told apart on white, also by most who see few colours (Okabe and Ito), then the same with dashes.
+/// A palette that is safe for colour blindness (Okabe and Ito); further curves repeat it with dashes.
 const COLOURS: [&str; 7] = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000"];
 
-/// The diagram.
+/// Draws the curves in a diagram.
 #[must_use]
 pub fn diagram(curves: &Curves) -> String {
-    let (width, height) = (LEFT + SIDE + NAMES, TOP + SIDE + BOTTOM);
+    let (width, height) = (LEFT + SIDE + LEGEND, TOP + SIDE + BOTTOM);
     let mut svg = format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {width} {height}\" width=\"{width}\" height=\"{height}\" \
          font-family=\"sans-serif\" font-size=\"12\">\n<text x=\"{LEFT}\" y=\"20\" font-size=\"14\">{}</text>\n",
@@ -89,7 +89,7 @@ pub fn diagram(curves: &Curves) -> String {
     svg
 }
 
-/// The points that can be told apart where they are drawn, the first and the last among them.
+/// Removes points that cannot be told apart in the diagram; keeps the first and the last.
 fn thin(points: &[(f64, f64)]) -> Vec<(f64, f64)> {
     let mut kept: Vec<(f64, f64)> = Vec::new();
     for (index, &point) in points.iter().enumerate() {
@@ -101,7 +101,7 @@ fn thin(points: &[(f64, f64)]) -> Vec<(f64, f64)> {
     kept
 }
 
-/// Text for XML and HTML.
+/// Escapes text for XML and HTML.
 pub(super) fn escape(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }
@@ -121,7 +121,7 @@ mod tests {
         assert!(path.matches('L').count() as f64 <= SIDE / APART + 1.0);
     }
 
-    /// Where a curve of precision and recall begins, a few samples move it from side to side.
+    /// A precision-recall curve starts with large jumps, as a few samples change the precision a lot.
     #[test]
     fn what_can_be_seen_is_drawn() {
         let mut points: Vec<(f64, f64)> = (0..50_000).map(|index| (f64::from(index) / 49_999.0, 0.5)).collect();

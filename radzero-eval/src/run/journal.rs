@@ -1,7 +1,7 @@
-//! The journal of a run: a file of JSON lines, first the record of what runs, then a row an image.
+//! The journal of a run: JSON lines, first the record of the run, then one row per image.
 //!
-//! A line is written whole when its image is done. A process that is killed while it writes leaves at most one line without
-//! an end, which the next run cuts off.
+//! Each line is written when its image is done. A process that is killed while writing leaves at most one incomplete line,
+//! which the next run removes.
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{BufRead as _, BufReader, Seek as _, SeekFrom, Write as _};
@@ -12,14 +12,15 @@ use serde::{Deserialize, Serialize};
 
 use super::record::RunRecord;
 use crate::error::{Error, Result};
+use crate::tasks::Rows;
 
-/// An open journal. No other process can write it meanwhile.
+/// An open journal, locked against other processes.
 #[derive(Debug)]
 pub struct Journal {
     path: PathBuf,
-    /// Locked. On Windows nothing but this handle can read what it locks, so everything goes through it.
+    /// Locked. On Windows a locked file can only be read through the handle that holds the lock.
     file: File,
-    /// Of each image that is done, the digests of its files.
+    /// For each image that is done, the digests of its files.
     done: Vec<Option<Vec<String>>>,
 }
 
@@ -38,18 +39,18 @@ struct LineIn<R> {
     row: R,
 }
 
-/// A line without its row.
+/// A line, without the row.
 #[derive(Deserialize)]
-struct Place {
+struct LineHead {
     sample: usize,
     sha256: Vec<String>,
 }
 
 impl Journal {
-    /// Opens the journal at `path` or begins one.
+    /// Opens the journal at `path`, or creates it.
     ///
     /// # Errors
-    /// [`Error::OtherRun`] if it has another record, [`Error::InUse`], [`Error::Format`] if it is damaged, [`Error::Io`].
+    /// [`Error::OtherRun`] if its record differs, [`Error::InUse`], [`Error::Format`] if it is damaged, [`Error::Io`].
     pub fn open(path: &Path, record: &RunRecord) -> Result<Self> {
         let file = OpenOptions::new()
             .read(true)
@@ -72,7 +73,7 @@ impl Journal {
                     None => Ok(()),
                 };
             }
-            let Place { sample, sha256 } = parse(path, number, line)?;
+            let LineHead { sample, sha256 } = parse(path, number, line)?;
             match done.get_mut(sample) {
                 Some(done @ None) => *done = Some(sha256),
                 Some(_) => {
@@ -93,25 +94,25 @@ impl Journal {
         Ok(journal)
     }
 
-    /// Whether the image of this index is in the journal.
+    /// Whether the journal has a row for this sample.
     #[must_use]
     pub fn is_done(&self, sample: usize) -> bool {
         self.files(sample).is_some()
     }
 
-    /// SHA-256 of each file that the row of this index was made of, the image first; `None` if there is no such row.
+    /// SHA-256 of each file behind the row of this sample, the image first; `None` if there is no row.
     #[must_use]
     pub fn files(&self, sample: usize) -> Option<&[String]> {
         self.done.get(sample)?.as_deref()
     }
 
-    /// Number of images in the journal.
+    /// Number of rows.
     #[must_use]
     pub fn len(&self) -> usize {
         self.done.iter().flatten().count()
     }
 
-    /// Whether no image is in the journal.
+    /// Whether there are no rows.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
@@ -132,17 +133,14 @@ impl Journal {
     fn line(&mut self, value: &impl Serialize) -> Result<()> {
         let mut line = serde_json::to_vec(value).map_err(|error| Error::io("write", &self.path)(error.into()))?;
         line.push(b'\n');
-        // Reading has moved the handle.
+        // Reading moves the position of the handle.
         let written = self.file.seek(SeekFrom::End(0)).and_then(|_| self.file.write_all(&line));
         written.map_err(Error::io("write", &self.path))
     }
+}
 
-    /// Reads the rows back, one at a time: sample, image and row. They come in the order in which they were done, which is
-    /// not that of the samples where an image failed at first.
-    ///
-    /// # Errors
-    /// [`Error::Io`], [`Error::Format`], and what `visit` returns.
-    pub fn rows<R: DeserializeOwned>(&self, mut visit: impl FnMut(usize, &str, R) -> Result<()>) -> Result<()> {
+impl Rows for Journal {
+    fn visit<R: DeserializeOwned>(&self, mut visit: impl FnMut(usize, &str, R) -> Result<()>) -> Result<()> {
         lines(&self.file, &self.path, |number, line| {
             if number == 1 {
                 return Ok(());
@@ -154,7 +152,7 @@ impl Journal {
     }
 }
 
-/// Visits the lines that have an end, numbered from 1, and gives their length in bytes. What is torn need not be text: a
+/// Visits the complete lines, numbered from 1, and returns their total length in bytes. Reads bytes, not text: an incomplete
 /// line may end within a character.
 fn lines(mut file: &File, path: &Path, mut visit: impl FnMut(u64, &[u8]) -> Result<()>) -> Result<u64> {
     file.seek(SeekFrom::Start(0)).map_err(Error::io("read", path))?;

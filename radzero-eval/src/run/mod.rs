@@ -1,11 +1,11 @@
-//! The loop over a data set's images: read, compare, observe, journal.
+//! The loop over the images of a data set: read, encode, compare, write a row to the journal.
 //!
-//! Sentences are encoded once. Images are taken in their order, the next ones read and encoded meanwhile, in batches where the
-//! model does so ([`Model::encode_all`]), and what is kept of each is a line of the [`journal`]: memory does not grow with
-//! their number, and an interrupted run goes on where it stopped, if the files are still those of the journal (`content`). An
-//! image that cannot be read or does not fit its ground truth is reported and skipped; it is tried again the next time.
+//! Sentences are encoded once. Images are handled in order while the next ones are read and encoded, in batches if the model
+//! supports them ([`Model::encode_all`]). Each image becomes a line of the [`journal`], so memory does not grow with their
+//! number, and an interrupted run continues where it stopped if its files are unchanged (`digests`). An image that cannot be
+//! read or does not fit its ground truth is reported, skipped, and tried again in the next run.
 
-mod content;
+mod digests;
 pub mod journal;
 pub mod model;
 mod reading;
@@ -16,28 +16,28 @@ use std::time::{Duration, Instant};
 use radzero_core::{ErrorKind, chain};
 
 use self::journal::Journal;
-use self::model::{Encoded, Model, Similarity};
+use self::model::{Encoded, Model};
 use crate::datasets::Dataset;
 use crate::error::{Error, Result};
 use crate::metrics::Undefined;
-use crate::tasks::Task;
+use crate::tasks::{Similarity, Task};
 
-/// Is told what happens.
+/// Receives the events of a run.
 pub trait Watch {
-    /// An image was done.
+    /// An image is done.
     fn done(&mut self, progress: &Progress);
-    /// An image failed, and the run goes on.
+    /// An image failed; the run continues.
     fn failed(&mut self, image: &str, error: &Error);
 }
 
-/// How far a run is.
+/// The progress of a run.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Progress {
     /// Images done in this run.
     pub done: usize,
     /// Time in the image encoder.
     pub model: Duration,
-    /// Time in everything, of which reading and encoding go on beside comparing, maps, counting and the journal.
+    /// Elapsed time. Reading and encoding run in parallel with comparing, maps, counting and the journal.
     pub total: Duration,
 }
 
@@ -46,34 +46,34 @@ pub struct Progress {
 pub struct FailedImage {
     /// The image as the label file names it.
     pub image: String,
-    /// What went wrong.
+    /// The error.
     pub error: String,
 }
 
-/// How a run ended.
+/// The summary of a run, without the images of earlier runs with the same journal.
 #[derive(Debug, Clone, Default)]
-pub struct Outcome {
-    /// Images done in this run, those of earlier runs left out.
+pub struct RunSummary {
+    /// Images done, and time taken.
     pub progress: Progress,
-    /// Images that failed in this run.
+    /// Images that failed.
     pub failed: Vec<FailedImage>,
 }
 
-/// Runs what `journal` does not hold yet.
+/// Runs the images that are not in `journal` yet.
 ///
 /// # Errors
-/// [`Error::OtherRun`] if a file of an image in the journal has changed, [`Error::Missing`] if no image is there at all,
+/// [`Error::OtherRun`] if a file of an image in the journal has changed, [`Error::Missing`] if none of the images exists,
 /// [`Error::Library`] for sentences that cannot be encoded, [`Error::Io`] if the journal cannot be written.
 pub fn run<T: Task, M: Model>(
     dataset: &Dataset<T::Truth>,
     model: &M,
     journal: &mut Journal,
     watch: &mut impl Watch,
-) -> Result<Outcome> {
-    let mut outcome = Outcome::default();
-    content::unchanged::<T>(dataset, journal)?;
+) -> Result<RunSummary> {
+    let mut summary = RunSummary::default();
+    digests::check_unchanged::<T>(dataset, journal)?;
     let left: Vec<usize> = (0..dataset.samples.len()).filter(|&index| !journal.is_done(index)).collect();
-    let Some(first) = left.first() else { return Ok(outcome) };
+    let Some(first) = left.first() else { return Ok(summary) };
     if !left.iter().any(|&index| dataset.samples[index].path.exists()) {
         let path = dataset.samples[*first].path.clone();
         let owner = format!("None of the {} images to do is there, this is the first. {}", left.len(), dataset.owner);
@@ -95,7 +95,7 @@ pub fn run<T: Task, M: Model>(
             check(&found, asked.len())?;
             Ok((task.observe(&sample.truth, &radiograph, &found)?, files, time))
         };
-        let observed = match (encoded, reading.learned()) {
+        let observed = match (encoded, reading.finish()) {
             (_, Some(Err(error))) => Err(error),
             (Ok(encoded), Some(Ok(files))) => observe(encoded, files),
             (Err(error), _) => Err(error.into()),
@@ -107,21 +107,21 @@ pub fn run<T: Task, M: Model>(
         match observed {
             Ok((row, files, time)) => {
                 journal.write(index, &sample.id, files, &row)?;
-                outcome.progress.done += 1;
-                outcome.progress.model += time;
-                outcome.progress.total = start.elapsed();
-                watch.done(&outcome.progress);
+                summary.progress.done += 1;
+                summary.progress.model += time;
+                summary.progress.total = start.elapsed();
+                watch.done(&summary.progress);
             }
             Err(error) => {
                 watch.failed(&sample.id, &error);
-                outcome.failed.push(FailedImage { image: sample.id.clone(), error: chain(&error) });
+                summary.failed.push(FailedImage { image: sample.id.clone(), error: chain(&error) });
             }
         }
     }
-    Ok(outcome)
+    Ok(summary)
 }
 
-/// One answer a sentence, each with a logit that is a number.
+/// Checks that there is one comparison per sentence, each with a finite logit.
 fn check(found: &[impl Similarity], asked: usize) -> Result<()> {
     if found.len() != asked {
         return Err(Error::ModelValue(Undefined::NoSample));

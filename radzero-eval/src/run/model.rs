@@ -1,14 +1,14 @@
-//! What is evaluated, as the loop sees it: so that everything but the model itself is tested without weights.
+//! The model as the loop sees it, so that everything else can be tested without weights.
 
 use std::time::Duration;
 
-use ndarray::Array2;
 use radzero_core::{
-    Answer, Cancellation, Comparison, EncodedImage, EncodedPrompt, Encoder, EncoderQueue, Error, ErrorKind, Peak,
-    Radiograph, Request,
+    Answer, Cancellation, Comparison, EncodedImage, EncodedPrompt, Encoder, EncoderQueue, Error, ErrorKind, Radiograph,
+    Request,
 };
 
 use super::record::Evaluated;
+use crate::tasks::Similarity;
 
 /// A model that compares an image with sentences.
 pub trait Model {
@@ -19,60 +19,44 @@ pub trait Model {
     /// A comparison of the image with one sentence.
     type Found: Similarity;
 
-    /// Encodes sentences, in their order.
+    /// Encodes sentences, in order.
     ///
     /// # Errors
-    /// Those of the model.
+    /// The errors of the model.
     fn prompts(&self, texts: &[String]) -> radzero_core::Result<Vec<Self::Prompt>>;
 
-    /// Reads and encodes images, in the order of `requests`, each with the tag that came with it. A model may take more requests
-    /// than it has given images for: to read ahead, and to fill its batches.
+    /// Reads and encodes images, and returns them with their tags in the order of `requests`. A model may take requests ahead
+    /// of the images that it returns, to read ahead and to fill batches.
     ///
     /// # Errors
-    /// Those of the model.
+    /// The errors of the model.
     fn encode_all<T>(
         &self,
         requests: impl Iterator<Item = (T, Request)>,
     ) -> radzero_core::Result<impl Iterator<Item = (T, radzero_core::Result<Encoded<Self::Image>>)>>;
 
-    /// Compares an image with sentences, in their order.
+    /// Compares an image with sentences, in order.
     ///
     /// # Errors
-    /// Those of the model.
+    /// The errors of the model.
     fn compare(&self, image: &Self::Image, prompts: &[Self::Prompt]) -> radzero_core::Result<Vec<Self::Found>>;
 
-    /// What is evaluated, for the record.
+    /// The model, for the record.
     ///
     /// # Errors
-    /// Those of the model.
+    /// The errors of the model.
     fn record(&self) -> radzero_core::Result<Evaluated>;
 }
 
-/// An image that was read and encoded.
+/// An image, read and encoded.
 #[derive(Debug, Clone)]
 pub struct Encoded<I> {
-    /// What was read.
+    /// The image as read.
     pub radiograph: Radiograph,
     /// Its encoding.
     pub image: I,
-    /// Time in the encoder; of a batch, an image's share.
+    /// Time in the encoder; in a batch, the image's share.
     pub time: Duration,
-}
-
-/// How similar an image and a sentence are.
-pub trait Similarity {
-    /// The logit.
-    fn logit(&self) -> f32;
-    /// The map \[height, width\] at the image's size, values in \[0, 1\].
-    fn map(&self) -> Array2<f32>;
-
-    /// The map's greatest value, the first in row-major order where there are several, and where it is.
-    fn peak(&self) -> Peak {
-        let start = Peak { x: 0, y: 0, value: f32::NEG_INFINITY };
-        let map = self.map();
-        map.indexed_iter()
-            .fold(start, |peak, ((y, x), &value)| if value > peak.value { Peak { x, y, value } } else { peak })
-    }
 }
 
 impl Model for EncoderQueue {
@@ -106,10 +90,10 @@ impl Model for EncoderQueue {
     }
 }
 
-/// [`Model::encode_all`] by a queue, whatever it runs.
+/// [`Model::encode_all`] on a queue with any encoder.
 ///
 /// # Errors
-/// As [`EncoderQueue::encode_all`].
+/// The errors of [`EncoderQueue::encode_all`].
 pub fn answers<T, E: Encoder>(
     queue: &EncoderQueue<E>,
     requests: impl Iterator<Item = (T, Request)>,
@@ -117,19 +101,4 @@ pub fn answers<T, E: Encoder>(
     let encoded = |Answer { radiograph, encoded: image, run: time, .. }| Encoded { radiograph, image, time };
     let answers = queue.encode_all(requests, &Cancellation::new())?;
     Ok(answers.map(move |(tag, answer)| (tag, answer.map(encoded))))
-}
-
-impl Similarity for Comparison {
-    fn logit(&self) -> f32 {
-        self.logit()
-    }
-
-    fn map(&self) -> Array2<f32> {
-        self.map().into_values()
-    }
-
-    fn peak(&self) -> Peak {
-        // Without computing the map.
-        self.peak()
-    }
 }

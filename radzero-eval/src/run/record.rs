@@ -1,4 +1,4 @@
-//! What made a result. Two runs with the same record may share a journal; any difference is named.
+//! Everything that a result depends on. Runs with the same record may share a journal; a difference is reported.
 
 use serde::{Deserialize, Serialize};
 
@@ -8,14 +8,14 @@ use radzero_core::record::{EncoderRecord, ModelRecord};
 use crate::datasets::{Dataset, LabelFile};
 use crate::tasks::{Task, TaskKind};
 
-/// The model and what runs it, in the words of every result's record.
+/// The model and the encoders that run it, as in every result record.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Evaluated {
     /// The model.
     pub model: ModelRecord,
-    /// What runs the image graph.
+    /// The encoder that runs the image graph.
     pub image_encoder: EncoderRecord,
-    /// What runs the text graph.
+    /// The encoder that runs the text graph.
     pub text_encoder: EncoderRecord,
 }
 
@@ -30,11 +30,11 @@ pub struct RunRecord {
     pub dataset: String,
     /// Its label files.
     pub files: Vec<LabelFile>,
-    /// Number of its images.
+    /// Number of images in the data set.
     pub images: usize,
     /// The intensity policy.
     pub intensity: IntensityPolicy,
-    /// The model, and what runs it.
+    /// The model and its encoders.
     #[serde(flatten)]
     pub evaluated: Evaluated,
     /// Version of this library.
@@ -42,7 +42,7 @@ pub struct RunRecord {
 }
 
 impl RunRecord {
-    /// The record of a run of `model` over `dataset`.
+    /// The record of a run of the evaluated model on `dataset`.
     #[must_use]
     pub fn new<T: Task>(dataset: &Dataset<T::Truth>, evaluated: Evaluated) -> Self {
         Self {
@@ -57,7 +57,7 @@ impl RunRecord {
         }
     }
 
-    /// The first thing in which `other` differs, for people: "model hash: a, here b".
+    /// The first difference to `other`, as a message: "model hash: a, here b".
     #[must_use]
     pub fn difference(&self, other: &Self) -> Option<String> {
         let (one, other) = (self.flat(), other.flat());
@@ -82,7 +82,7 @@ impl RunRecord {
             ("provider", image_encoder.provider.clone()),
             ("ONNX Runtime", image_encoder.onnxruntime.clone()),
             ("kernels", image_encoder.kernels.clone().unwrap_or_else(|| "none".into())),
-            // What is left, in full: it differs seldom where nothing above does.
+            // All remaining fields in one, as they rarely differ when nothing above does.
             ("image graph", format!("{image_encoder:?}, {model:?}")),
             ("text graph", format!("{text_encoder:?}")),
             ("version", self.radzero.clone()),

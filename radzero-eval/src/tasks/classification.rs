@@ -1,12 +1,14 @@
-//! Classification: the logit of each class in each image.
+//! Classification, from the logit of each class in each image.
 //!
-//! Measures, of all classes (macro and micro) and of each: AUROC, AUPRC by trapezoids (the published one) and average
-//! precision; AUROC of the data set's groups of classes.
+//! Measures, macro, micro, per class and for the groups of classes of the data set: AUROC, AUPRC by trapezoids (the published
+//! number) and average precision.
 
 use radzero_core::Radiograph;
 use serde::{Deserialize, Serialize};
 
-use super::{Case, Curves, Score, Task, TaskKind, best_and_worst, column, measured};
+use super::score::{best_and_worst, column, measured};
+use super::{Case, ClassScore, Curves, Rows, Score, Similarity, Task, TaskKind};
+use crate::datasets::registry::{self, Entry};
 use crate::datasets::{Dataset, Labels};
 use crate::error::{Error, Result};
 use crate::metrics::bootstrap::Bootstrap;
@@ -14,53 +16,51 @@ use crate::metrics::classes::{ClassRankings, Metric};
 use crate::metrics::precision_recall::{auprc, average_precision, precision_recall_curve};
 use crate::metrics::roc::{auroc, roc_curve};
 use crate::metrics::{Curve, Undefined, Value, mean_of_defined};
-use crate::report::result::ClassScore;
-use crate::run::journal::Journal;
-use crate::run::model::Similarity;
 
-/// The task. Nothing is used again.
+/// The task; it needs no buffers.
 #[derive(Debug, Default)]
 pub struct Classification;
 
-/// What is kept of an image.
+/// The logits of an image.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Row {
-    /// One a class.
+pub struct ImageLogits {
+    /// One per class.
     pub logits: Vec<f32>,
 }
 
 const METRICS: [(&str, Metric); 3] = [("AUROC", auroc), ("AUPRC", auprc), ("average precision", average_precision)];
 
-/// Curves in one diagram; of more classes, those with the most positive images.
+/// Most curves in a diagram; with more classes, those with the most positive images are drawn.
 const CURVES: usize = 14;
 
 impl Task for Classification {
     const KIND: TaskKind = TaskKind::Classification;
+    const DATASETS: &'static [Entry<Labels>] = registry::CLASSIFICATION;
     type Truth = Labels;
-    type Row = Row;
+    type Row = ImageLogits;
 
     fn prompts(_: &Labels, prompts: usize) -> Vec<usize> {
         (0..prompts).collect()
     }
 
-    fn observe<S: Similarity>(&mut self, _: &Labels, _: &Radiograph, found: &[S]) -> Result<Row> {
-        Ok(Row { logits: found.iter().map(S::logit).collect() })
+    fn observe<S: Similarity>(&mut self, _: &Labels, _: &Radiograph, found: &[S]) -> Result<ImageLogits> {
+        Ok(ImageLogits { logits: found.iter().map(S::logit).collect() })
     }
 
-    fn score(dataset: &Dataset<Labels>, journal: &Journal, bootstrap: &Bootstrap) -> Result<Score> {
+    fn score(dataset: &Dataset<Labels>, rows: &impl Rows, bootstrap: &Bootstrap) -> Result<Score> {
         let classes = dataset.classes.len();
-        let mut rows: Vec<(usize, Vec<f32>)> = Vec::new();
-        journal.rows(|sample, image, row: Row| {
+        let mut scored: Vec<(usize, Vec<f32>)> = Vec::new();
+        rows.visit(|sample, image, row: ImageLogits| {
             if row.logits.len() != classes {
                 return Err(Error::Truth(format!("{image}: {classes} logits expected, {} found", row.logits.len())));
             }
-            rows.push((sample, row.logits));
+            scored.push((sample, row.logits));
             Ok(())
         })?;
-        rows.sort_unstable_by_key(|(sample, _)| *sample);
-        let label = |image: usize, class: usize| dataset.samples[rows[image].0].truth[class];
-        let score = |image: usize, class: usize| f64::from(rows[image].1[class]);
-        let images = rows.len();
+        scored.sort_unstable_by_key(|(sample, _)| *sample);
+        let label = |image: usize, class: usize| dataset.samples[scored[image].0].truth[class];
+        let score = |image: usize, class: usize| f64::from(scored[image].1[class]);
+        let images = scored.len();
         let rankings = ClassRankings::new(images, classes, |image, class| (score(image, class), label(image, class)));
 
         let all = |weights: Option<&[u32]>| {
@@ -96,7 +96,7 @@ impl Task for Classification {
             }
             for class in &mut class_scores {
                 let mut measure = measured(name, &class.class, values[index], &column(&replicates, index), images);
-                // The comparison of two results is by the measures of the whole: the rest would only fill the file.
+                // Two results are compared by the measures of all images; replicates per class would only fill the file.
                 measure.replicates.clear();
                 class.measures.push(measure);
                 index += 1;
@@ -110,15 +110,15 @@ impl Task for Classification {
         let cases = cases.map(|(class, image, rank)| {
             let caption =
                 format!("logit {:.3}, above {:.1} % of the negative images", score(image, class), 100.0 * rank);
-            (rank, Case { sample: rows[image].0, prompt: class, caption, threshold: 0.5 })
+            (rank, Case { sample: scored[image].0, prompt: class, caption, threshold: 0.5 })
         });
-        let (best, worst) = best_and_worst(cases.collect(), |case| case.sample);
+        let (best, worst) = best_and_worst(cases.collect());
         let curves = curves(dataset, &rankings, &class_scores);
         Ok(Score { images, measures, classes: class_scores, dice_by_threshold: None, curves, best, worst })
     }
 }
 
-/// Each positive image with the share of negative ones below it: its part in the AUROC.
+/// Each positive image with the share of negative images ranked below it, its contribution to the AUROC.
 fn ranks(images: usize, at: impl Fn(usize) -> (f64, bool)) -> Result<Vec<(usize, f64)>, Undefined> {
     let mut negatives: Vec<f64> =
         (0..images).map(&at).filter(|(_, positive)| !positive).map(|(score, _)| score).collect();

@@ -1,8 +1,10 @@
-//! The three tasks: what is kept of an image, and how the kept rows become a score.
+//! The three tasks: what is kept of each image, and how that becomes a score.
 
 pub mod classification;
 pub mod grounding;
+mod score;
 pub mod segmentation;
+mod similarity;
 
 use std::fmt;
 use std::path::Path;
@@ -13,24 +15,23 @@ use serde::{Deserialize, Serialize};
 
 pub use self::classification::Classification;
 pub use self::grounding::Grounding;
+pub use self::score::{Case, ClassScore, Curves, Measure, Score};
 pub use self::segmentation::Segmentation;
+pub use self::similarity::Similarity;
 use crate::datasets::Dataset;
+use crate::datasets::registry::Entry;
 use crate::error::Result;
-use crate::metrics::bootstrap::{Bootstrap, interval};
-use crate::metrics::{Curve, Undefined, Value};
-use crate::report::result::{ClassScore, Measure};
-use crate::run::journal::Journal;
-use crate::run::model::Similarity;
+use crate::metrics::bootstrap::Bootstrap;
 
-/// Which task.
+/// The kind of a task.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum TaskKind {
     /// Which findings does an image show?
     Classification,
-    /// Where is it?
+    /// Where is a finding?
     Grounding,
-    /// What is its extent?
+    /// What is the extent of a finding?
     Segmentation,
 }
 
@@ -44,24 +45,26 @@ impl fmt::Display for TaskKind {
     }
 }
 
-/// One of the three tasks. The value holds what can be used again from image to image.
+/// A task. The value holds buffers that are reused from image to image.
 pub trait Task: Default {
-    /// Which.
+    /// Its kind.
     const KIND: TaskKind;
+    /// The data sets that it can run on.
+    const DATASETS: &'static [Entry<Self::Truth>];
     /// The ground truth of an image.
-    type Truth: Sync;
+    type Truth: Sync + 'static;
     /// What is kept of an image.
     type Row: Serialize + DeserializeOwned;
 
-    /// Indices of the sentences that an image is compared with, of so many.
+    /// Indices of the sentences, out of `prompts`, that an image is compared with.
     fn prompts(truth: &Self::Truth, prompts: usize) -> Vec<usize>;
 
-    /// The files, besides the image, that the ground truth is read from when its image is done.
+    /// The files, besides the image, that the ground truth is read from.
     fn files(_: &Self::Truth) -> Vec<&Path> {
         Vec::new()
     }
 
-    /// Takes from the comparisons what the score needs.
+    /// Extracts from the comparisons what the score needs.
     ///
     /// # Errors
     /// [`Error::Truth`](crate::Error::Truth), [`Error::ModelValue`](crate::Error::ModelValue).
@@ -72,102 +75,19 @@ pub trait Task: Default {
         found: &[S],
     ) -> Result<Self::Row>;
 
-    /// Scores the rows of the journal, taken in the order of the samples: which draw an image belongs to must not depend on
-    /// when it was done.
+    /// Scores the rows of a run in the order of the samples: bootstrap draws must not depend on the order of completion.
     ///
     /// # Errors
-    /// Those of reading the journal.
-    fn score(dataset: &Dataset<Self::Truth>, journal: &Journal, bootstrap: &Bootstrap) -> Result<Score>;
+    /// [`Error::Truth`](crate::Error::Truth) for a row that does not fit its sample, and the errors of reading the rows.
+    fn score(dataset: &Dataset<Self::Truth>, rows: &impl Rows, bootstrap: &Bootstrap) -> Result<Score>;
 }
 
-/// What the rows of a journal amount to.
-#[derive(Debug, Clone, Default)]
-pub struct Score {
-    /// Images that were scored.
-    pub images: usize,
-    /// The measures of the whole.
-    pub measures: Vec<Measure>,
-    /// The measures of each class.
-    pub classes: Vec<ClassScore>,
-    /// Mean Dice at each threshold, for segmentation.
-    pub dice_by_threshold: Option<Vec<f64>>,
-    /// Curves to draw.
-    pub curves: Vec<Curves>,
-    /// Best and worst cases, the best first.
-    pub best: Vec<Case>,
-    /// The worst first.
-    pub worst: Vec<Case>,
-}
-
-/// Curves of one diagram.
-#[derive(Debug, Clone)]
-pub struct Curves {
-    /// What it shows.
-    pub title: String,
-    /// Along the horizontal axis.
-    pub x: &'static str,
-    /// Along the vertical axis.
-    pub y: &'static str,
-    /// A line of chance from (0, 0) to (1, 1) belongs to it.
-    pub diagonal: bool,
-    /// Name and points of each curve.
-    pub series: Vec<(String, Curve)>,
-}
-
-/// A single image and sentence, to be looked at.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Case {
-    /// Index of the sample.
-    pub sample: usize,
-    /// Index of the sentence.
-    pub prompt: usize,
-    /// What it is an example of.
-    pub caption: String,
-    /// The similarity whose contour says most.
-    pub threshold: f32,
-}
-
-/// Cases of each kind.
-const CASES: usize = 6;
-
-/// The first and last of `cases`, each image once, by descending `key`.
-fn best_and_worst<T>(mut cases: Vec<(f64, T)>, sample: impl Fn(&T) -> usize) -> (Vec<T>, Vec<T>)
-where
-    T: Clone,
-{
-    cases.sort_by(|one, other| other.0.total_cmp(&one.0));
-    let pick = |cases: &mut dyn Iterator<Item = &(f64, T)>, taken: &mut Vec<usize>| {
-        let mut picked = Vec::new();
-        for (_, case) in cases {
-            if picked.len() < CASES && !taken.contains(&sample(case)) {
-                taken.push(sample(case));
-                picked.push(case.clone());
-            }
-        }
-        picked
-    };
-    // With few images the worst matter more.
-    let mut taken = Vec::new();
-    let worst = pick(&mut cases.iter().rev(), &mut taken);
-    let best = pick(&mut cases.iter(), &mut taken);
-    (best, worst)
-}
-
-/// A measure with its interval from its value in each resample, over so many images.
-fn measured(name: &str, of: &str, value: Value, replicates: &[Value], images: usize) -> Measure {
-    let found = value.and_then(|_| interval(replicates, images));
-    Measure {
-        name: name.to_owned(),
-        of: of.to_owned(),
-        value: value.ok(),
-        undefined: value.err(),
-        interval: found.ok(),
-        bound: None,
-        replicates: replicates.iter().map(|value| value.ok().map(|value| value as f32)).collect(),
-    }
-}
-
-/// One column of a table of replicates.
-fn column(replicates: &[Vec<Value>], index: usize) -> Vec<Value> {
-    replicates.iter().map(|row| row.get(index).copied().unwrap_or(Err(Undefined::NoSample))).collect()
+/// The rows kept by a run; they can be read several times.
+pub trait Rows {
+    /// Visits the rows one at a time: index of the sample, name of the image, row. They come in order of completion, which
+    /// differs from that of the samples if an image failed at first.
+    ///
+    /// # Errors
+    /// [`Error::Io`](crate::Error::Io), [`Error::Format`](crate::Error::Format), and the errors of `visit`.
+    fn visit<R: DeserializeOwned>(&self, visit: impl FnMut(usize, &str, R) -> Result<()>) -> Result<()>;
 }

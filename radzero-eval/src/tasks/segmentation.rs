@@ -1,14 +1,16 @@
-//! Segmentation: counts of pixels above each threshold, in and outside of the mask.
+//! Segmentation, from the number of pixels above each threshold, inside and outside the mask.
 //!
-//! Measures: mean Dice of the positive images at the best threshold, that threshold, specificity there, AUROC of pixels and
-//! of images.
+//! Measures: mean Dice of the positive images at the best threshold, that threshold, the specificity at it, AUROC of pixels
+//! and of images.
 
 use std::path::Path;
 
 use radzero_core::Radiograph;
 use serde::{Deserialize, Serialize};
 
-use super::{Case, Curves, Score, Task, TaskKind, best_and_worst, column, measured};
+use super::score::{best_and_worst, column, measured};
+use super::{Case, Curves, Rows, Score, Similarity, Task, TaskKind};
+use crate::datasets::registry::{self, Entry};
 use crate::datasets::{Dataset, Regions};
 use crate::error::{Error, Result};
 use crate::metrics::bootstrap::Bootstrap;
@@ -17,28 +19,26 @@ use crate::metrics::pixels::{BINS, BinCount, Counter, ImageHistogram, PixelHisto
 use crate::metrics::ranking::Ranking;
 use crate::metrics::roc::{auroc, roc_curve};
 use crate::metrics::{Undefined, Value};
-use crate::run::journal::Journal;
-use crate::run::model::Similarity;
 
-/// The task, with room for counting pixels.
+/// The task, with a buffer for counting pixels.
 #[derive(Debug, Default)]
 pub struct Segmentation {
     counter: Counter,
 }
 
-/// What is kept of an image.
+/// The pixel counts of an image.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Row {
+pub struct ImageCounts {
     /// The logit of the one sentence.
     pub logit: f32,
-    /// Pixels above each threshold.
+    /// Number of pixels above each threshold.
     pub above: AboveCounts,
-    /// Bin, pixels inside and pixels outside of the mask, for each bin that is not empty.
+    /// Index, pixels inside and pixels outside the mask of each non-empty bin.
     pub bins: Vec<(u32, u32, u32)>,
 }
 
-impl Row {
-    /// What a row that was read back must hold, for every count made of it to be one: a journal may be damaged.
+impl ImageCounts {
+    /// Checks counts read back from a journal, which may be damaged, so that every computation on them is valid.
     fn check(&self) -> Result<(), String> {
         let Self { above: AboveCounts { inside, outside, area }, bins, .. } = self;
         if [inside.len(), outside.len()] != [THRESHOLDS; 2] {
@@ -67,23 +67,24 @@ impl Row {
     }
 }
 
-/// What is kept of a row.
-struct Image {
+/// What is kept in memory of an image.
+struct ScoredImage {
     sample: usize,
     logit: f64,
-    /// Dice at each threshold, of a positive image.
+    /// Dice at each threshold, for a positive image.
     dice: Option<Vec<f64>>,
     clear_from: usize,
 }
 
-/// Bins taken as one, as a power of two, where the pixels' AUROC is computed anew for each resample: all resamples are
-/// held at once, so that the journal is read only once more.
+/// 2^`COARSER` bins are merged for the pixel AUROC of the resamples: the histograms of all resamples are in memory at once, so
+/// that the rows are read only once more.
 const COARSER: u32 = 4;
 
 impl Task for Segmentation {
     const KIND: TaskKind = TaskKind::Segmentation;
+    const DATASETS: &'static [Entry<Regions>] = registry::SEGMENTATION;
     type Truth = Regions;
-    type Row = Row;
+    type Row = ImageCounts;
 
     fn prompts(_: &Regions, _: usize) -> Vec<usize> {
         vec![0]
@@ -93,24 +94,24 @@ impl Task for Segmentation {
         truth.files()
     }
 
-    fn observe<S: Similarity>(&mut self, truth: &Regions, radiograph: &Radiograph, found: &[S]) -> Result<Row> {
+    fn observe<S: Similarity>(&mut self, truth: &Regions, radiograph: &Radiograph, found: &[S]) -> Result<ImageCounts> {
         let mask = truth.mask(radiograph.width(), radiograph.height())?;
         let found = found.first().ok_or(Error::ModelValue(Undefined::NoSample))?;
         let map = found.map();
         let above = AboveCounts::new(map.view(), mask.view()).map_err(Error::ModelValue)?;
         let histogram = self.counter.count(map.view(), mask.view()).map_err(Error::ModelValue)?;
         let bins = histogram.bins.into_iter().map(|count| (count.bin, count.inside, count.outside)).collect();
-        Ok(Row { logit: found.logit(), above, bins })
+        Ok(ImageCounts { logit: found.logit(), above, bins })
     }
 
-    fn score(dataset: &Dataset<Regions>, journal: &Journal, bootstrap: &Bootstrap) -> Result<Score> {
-        let mut images: Vec<Image> = Vec::new();
+    fn score(dataset: &Dataset<Regions>, rows: &impl Rows, bootstrap: &Bootstrap) -> Result<Score> {
+        let mut images: Vec<ScoredImage> = Vec::new();
         let mut pixels = PixelHistogram::default();
-        journal.rows(|sample, image, row: Row| {
+        rows.visit(|sample, image, row: ImageCounts| {
             row.check().map_err(|problem| Error::Truth(format!("{image}: {problem}")))?;
             pixels.add(&row.histogram(), 1);
             let (dice, clear_from) = (row.above.dice().ok(), row.above.clear_from());
-            images.push(Image { sample, logit: f64::from(row.logit), dice, clear_from });
+            images.push(ScoredImage { sample, logit: f64::from(row.logit), dice, clear_from });
             Ok(())
         })?;
         images.sort_unstable_by_key(|image| image.sample);
@@ -132,7 +133,7 @@ impl Task for Segmentation {
             .collect();
 
         let exact = pixels.auroc();
-        let replicates = pixel_replicates(journal, bootstrap, &images)?;
+        let replicates = pixel_replicates(rows, bootstrap, &images)?;
         let value = exact.map(|pixels| pixels.value);
         let mut pixel = measured("pixel AUROC", &dataset.classes[0], value, &replicates, count);
         pixel.bound = exact.ok().map(|pixels| pixels.bound);
@@ -145,7 +146,7 @@ impl Task for Segmentation {
             let caption = format!("Dice {dice:.3} at {:.2}, logit {:.3}", threshold(at), image.logit);
             Some((dice, Case { sample: image.sample, prompt: 0, caption, threshold: threshold(at) }))
         });
-        let (best_cases, worst) = best_and_worst(cases.collect(), |case| case.sample);
+        let (best_cases, worst) = best_and_worst(cases.collect());
         let mut curves = Vec::new();
         if let Ok(best) = &best {
             let points = best.means.iter().enumerate().map(|(index, &mean)| (f64::from(threshold(index)), mean));
@@ -170,21 +171,21 @@ impl Task for Segmentation {
     }
 }
 
-fn curve(images: &[Image], weight: impl Fn(usize) -> u32) -> Result<DiceCurve, Undefined> {
+fn curve(images: &[ScoredImage], weight: impl Fn(usize) -> u32) -> Result<DiceCurve, Undefined> {
     let positive = images.iter().enumerate().filter_map(|(index, image)| Some((image.dice.as_deref()?, weight(index))));
     DiceCurve::new(positive)
 }
 
-fn negatives(images: &[Image], weight: impl Fn(usize) -> u32) -> impl Iterator<Item = (usize, u32)> {
+fn negatives(images: &[ScoredImage], weight: impl Fn(usize) -> u32) -> impl Iterator<Item = (usize, u32)> {
     let negative = images.iter().enumerate().filter(|(_, image)| image.dice.is_none());
     negative.map(move |(index, image)| (image.clear_from, weight(index)))
 }
 
-/// The pixels' AUROC in each resample. One pass over the journal: each image is added to every resample's histogram.
-fn pixel_replicates(journal: &Journal, bootstrap: &Bootstrap, images: &[Image]) -> Result<Vec<Value>> {
+/// The pixel AUROC in each resample, in one pass over the rows: each image is added to the histogram of every resample.
+fn pixel_replicates(rows: &impl Rows, bootstrap: &Bootstrap, images: &[ScoredImage]) -> Result<Vec<Value>> {
     let weights = bootstrap.replicate(images.len(), <[u32]>::to_vec);
     let mut histograms = vec![PixelHistogram::coarse(COARSER); weights.len()];
-    journal.rows(|sample, _, row: Row| {
+    rows.visit(|sample, _, row: ImageCounts| {
         let pixels = row.histogram().coarse(COARSER);
         let index = images.partition_point(|image| image.sample < sample);
         for (histogram, weights) in histograms.iter_mut().zip(&weights) {
@@ -201,13 +202,13 @@ fn pixel_replicates(journal: &Journal, bootstrap: &Bootstrap, images: &[Image]) 
 mod tests {
     use super::*;
 
-    type Damage = fn(&mut Row);
+    type Damage = fn(&mut ImageCounts);
 
-    fn row() -> Row {
+    fn row() -> ImageCounts {
         let mut above = AboveCounts { inside: vec![0; THRESHOLDS], outside: vec![0; THRESHOLDS], area: 3 };
         above.inside[..40].fill(3);
         above.outside[..20].fill(2);
-        Row { logit: 0.5, above, bins: vec![(5, 0, 2), (9, 3, 0)] }
+        ImageCounts { logit: 0.5, above, bins: vec![(5, 0, 2), (9, 3, 0)] }
     }
 
     #[test]

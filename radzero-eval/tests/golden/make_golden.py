@@ -1,9 +1,9 @@
-"""Writes metrics.json: random and degenerate cases with the values that scikit-learn and NumPy (and, where it can be
-imported, torchmetrics) give.
+"""Writes metrics.json: random and degenerate cases with the values of scikit-learn and NumPy, checked against torchmetrics if
+it is installed.
 
     python make_golden.py
 
-needs numpy and scikit-learn. Versions are recorded in the file. A value of null means that the metric is undefined.
+Needs numpy and scikit-learn. The file records their versions. null means that the metric is undefined.
 """
 
 import json
@@ -22,7 +22,7 @@ def both(labels):
 
 
 def ranking(scores, labels):
-    """All metrics of one binary ranking."""
+    """All metrics of a binary ranking."""
     scores, labels = np.asarray(scores, float), np.asarray(labels, bool)
     values = {"auroc": None, "average_precision": None, "auprc": None, "roc": None, "precision_recall": None}
     if both(labels):
@@ -66,7 +66,7 @@ def rankings():
 
 
 def classes_case(name, scores, labels):
-    """Macro is the mean over the classes that are defined; where all are, it is scikit-learn's own."""
+    """The macro mean covers the classes for which the metric is defined; if all are, it equals scikit-learn's."""
     per_class = [ranking(scores[:, column], labels[:, column]) for column in range(scores.shape[1])]
     case = {"name": name, "scores": scores.tolist(), "labels": labels.tolist()}
     flat = ranking(scores.ravel(), labels.ravel())
@@ -99,7 +99,7 @@ def classes():
 
 
 def overlap_case(name, maps, masks):
-    """Maps and masks of any size each; the published rules, image by image."""
+    """The published rules, image by image; images may differ in size."""
     thresholds = [float(np.float32(0.01 * index)) for index in range(101)]
     dice, specificity, labels, pixels = [], None, [], []
     for one, mask in zip(maps, masks):
@@ -130,7 +130,7 @@ def overlap_case(name, maps, masks):
 
 
 def check_dice(maps, masks, thresholds, curve):
-    """The published code calls torchmetrics on a stack of images of one size."""
+    """Compares with torchmetrics, which the published code calls on a stack of images of the same size."""
     try:
         import torch
         from torchmetrics.segmentation import DiceScore
@@ -164,7 +164,7 @@ def overlap():
     sizes = [image(7, 5, 0.3, 2.0), image(3, 11, 0.0, 0.0), image(1, 1, 1.0, 0.0), image(6, 6, 0.2, 3.0)]
     saturated = [(np.float32([[0, 1, 0, 1], [1, 1, 0, 0]]), np.array([[0, 1, 0, 0], [1, 1, 0, 0]], bool))]
     saturated.append((np.float32([[0, 0, 0, 0], [0, 0, 0, 0]]), np.zeros((2, 4), bool)))
-    # Positive images up to 0.95 and negative ones up to 0.3 ... 0.8: some are clear of the best threshold and some are not.
+    # Positive images up to 0.95, negative ones up to 0.3 ... 0.8: some stay below the best threshold and some exceed it.
     apart = np.random.default_rng(20250418)
     weak = []
     for mask in [apart.random((9, 8)) < 0.3 for _ in range(3)]:
@@ -187,7 +187,7 @@ def overlap():
 
 
 def pointing():
-    """Classes without a try have no share; the mean is over the others."""
+    """Classes without a try have no share and are left out of the mean."""
     classes = 4
     tries = [[int(random.integers(3)), bool(random.random() < 0.4), int(random.integers(4))] for _ in range(60)]
     shares = []
@@ -206,7 +206,7 @@ def mix(value):
 
 
 def draws(seed, resample, images):
-    """SplitMix64 from a mixed seed; the high half of next * images."""
+    """SplitMix64 from a mixed seed; an index is the high half of next * images."""
     state = mix((seed + resample) & MASK64)
     drawn = []
     for _ in range(images):

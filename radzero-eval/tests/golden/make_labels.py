@@ -1,12 +1,12 @@
 """Writes siim_labels.csv and rsna_labels.csv: for each image with a finding, the first 8 hexadecimal digits of the SHA-256
-of its name, the area of its mask, and the first 8 of the SHA-256 of the mask (rows of the 1024 x 1024 image, 8 pixels a
-byte, first pixel in the highest bit).
+of its name, the area of its mask, and the first 8 of the SHA-256 of the mask (rows of the 1024 x 1024 image, 8 pixels
+per byte, first pixel in the highest bit).
 
     python make_labels.py FOLDER
 
-FOLDER holds siim-pneumothorax-train-rle.csv.gz and kaggle_stage_2_train_labels.csv.zip of PyPI's torchxrayvision
-(torchxrayvision/data). Masks are drawn by the rules of the published evaluation: relative run-lengths down the columns, and
-boxes cut to whole pixels. Needs numpy and pandas.
+FOLDER holds siim-pneumothorax-train-rle.csv.gz and kaggle_stage_2_train_labels.csv.zip from PyPI's torchxrayvision
+(torchxrayvision/data). Masks are drawn by the rules of the published evaluation: relative run-lengths, column by column, and
+boxes truncated to whole pixels. Needs numpy and pandas.
 """
 
 import hashlib

@@ -1,6 +1,6 @@
-//! config.json: the network and its switches, as far as they change the computation.
+//! Reads config.json: the network, and the switches that change what it computes.
 
-use radzero_core::manifest::SimilarityOperator;
+use radzero_format::manifest::SimilarityOperator;
 use serde_json::{Value, json};
 
 use super::CONFIG;
@@ -12,17 +12,17 @@ pub(crate) struct Stack {
     pub(crate) layers: usize,
     pub(crate) heads: usize,
     pub(crate) hidden: usize,
-    /// Width inside the perceptron.
+    /// Width inside the MLP.
     pub(crate) mlp: usize,
     pub(crate) eps: f32,
     pub(crate) qkv_bias: bool,
 }
 
-/// The settings of `RadZeroLoss` that reach inference.
+/// The settings of `RadZeroLoss` that affect inference.
 #[derive(Debug, Clone)]
 pub(crate) struct LossSettings {
     pub(crate) operator: SimilarityOperator,
-    /// Whether the scores have a temperature of their own.
+    /// Whether the scores have their own temperature.
     pub(crate) attn_temperature: bool,
     pub(crate) use_vision_cls_token: bool,
     pub(crate) layer_norm: bool,
@@ -32,19 +32,19 @@ pub(crate) struct LossSettings {
 /// The settings of the text encoder and its pooling.
 #[derive(Debug, Clone)]
 pub(crate) struct TextSettings {
-    /// Takes the first token instead of the mean.
+    /// Pools by taking the first token instead of the mean.
     pub(crate) use_cls_token: bool,
-    /// Projects token states to twice the image width; the second half is used.
+    /// Projects token states to twice the image width, of which the second half is used.
     pub(crate) projection: bool,
     pub(crate) eps: f32,
 }
 
-/// Everything that config.json says about the computation.
+/// What config.json says about the computation.
 #[derive(Debug, Clone)]
 pub(crate) struct Architecture {
     pub(crate) vision: Stack,
     pub(crate) patch_size: usize,
-    /// `img_size`, where stated.
+    /// `img_size`, if stated.
     img_size: Option<usize>,
     pub(crate) align: Stack,
     pub(crate) align_layer_norm: bool,
@@ -96,7 +96,7 @@ pub(super) fn read(config: &Value, findings: &mut Findings) -> Architecture {
 }
 
 impl Architecture {
-    /// Compares the preprocessor's size with the network's.
+    /// Checks the preprocessor's size against the network's.
     pub(super) fn check_image_size(&self, image_size: usize, findings: &mut Findings) {
         let field = "preprocessor_config.json: size";
         if let Some(img_size) = self.img_size
@@ -110,9 +110,9 @@ impl Architecture {
     }
 }
 
-/// Checks a section's `model_type` and returns its place in `known`.
+/// Checks a section's `model_type` and returns its index in `known`.
 ///
-/// The published configuration classes write an empty text here, so that counts as not stated.
+/// The published configuration classes write an empty string, which counts as not stated.
 fn model_type(section: &Section<'_>, known: &[&'static str], findings: &mut Findings) -> usize {
     let found = section.text("model_type", findings).filter(|found| !found.is_empty());
     match found {
@@ -131,6 +131,7 @@ fn model_type(section: &Section<'_>, known: &[&'static str], findings: &mut Find
     }
 }
 
+/// Reads a stack of DINOv2 blocks.
 fn stack(section: &Section<'_>, least_layers: usize, findings: &mut Findings) -> Stack {
     let mut count = |name, least, most, default| {
         let value = section.count(name, least, most, findings);
@@ -153,10 +154,11 @@ fn stack(section: &Section<'_>, least_layers: usize, findings: &mut Findings) ->
         findings.assume(&section.field("use_swiglu_ffn"), false, DINOV2_DEFAULT);
     }
     gelu(section, DINOV2_DEFAULT, findings);
-    // The library truncates the product, too.
+    // The library truncates the product too.
     Stack { layers, heads, hidden, mlp: (hidden as f64 * ratio) as usize, eps, qkv_bias }
 }
 
+/// Requires GELU as the activation.
 fn gelu(section: &Section<'_>, reason: &str, findings: &mut Findings) {
     section.require("hidden_act", &json!("gelu"), findings);
     if section.get("hidden_act").is_none() {
@@ -164,7 +166,7 @@ fn gelu(section: &Section<'_>, reason: &str, findings: &mut Findings) {
     }
 }
 
-/// A side in pixels, or a list of two equal ones.
+/// Reads a side in pixels, or a list of two equal ones.
 fn patch_size(vision: &Section<'_>, findings: &mut Findings) -> usize {
     if let Some(Value::Array(sides)) = vision.get("patch_size") {
         let side = sides.first().and_then(Value::as_u64).and_then(|side| usize::try_from(side).ok());
@@ -197,7 +199,7 @@ fn text(root: &Section<'_>, findings: &mut Findings) -> TextSettings {
     TextSettings { use_cls_token, projection, eps }
 }
 
-/// How logits are computed stands at the top, under `kwargs`, or in both places.
+/// Checks how logits are computed, which is stated at the top level, under `kwargs`, or in both places.
 fn logits_type(root: &Section<'_>, findings: &mut Findings) {
     const NAME: &str = "compute_logits_type";
     let kwargs = root.section("kwargs", findings);

@@ -1,55 +1,55 @@
-//! Finding each expected tensor among those present, and listing every difference at once.
+//! Finds each expected tensor in the checkpoint, and lists all differences at once.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::Path;
 
-use radzero_core::manifest::TensorNames;
+use radzero_format::manifest::TensorNames;
 use safetensors::Dtype;
 
 use super::architecture::Architecture;
 use super::names::{
-    Expected, Extent, LOSS, POSITIONS, RELATIVE_BIAS, TEXT_LAYER, TextExtents, VISION_LAYER, WORDS, edits, expected,
-    is_ignored,
+    ExpectedTensor, Extent, LOSS, POSITIONS, RELATIVE_BIAS, TEXT_LAYER, TextExtents, VISION_LAYER, WORDS,
+    edit_distance, expected, is_ignored,
 };
-use super::storage::{Storage, Stored};
+use super::storage::{Storage, StoredTensor};
 use super::weights::Weights;
 use super::{Rename, TextSizes};
 use crate::error::ExportError;
 
-/// Missing tensors for which similar names are looked for.
+/// Largest number of missing tensors for which similar names are looked for.
 const NEAREST: usize = 100;
 
-/// A tensor that is not as config.json implies.
+/// A tensor that is not what config.json implies.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum TensorProblem {
-    /// It is not there.
+    /// It is missing.
     Missing {
-        /// Its name (as transformers 4 writes it).
+        /// Its name in transformers 4.
         name: String,
-        /// The shape that it must have.
+        /// The expected shape.
         expected: Vec<Extent>,
-        /// The nearest names among the tensors that are left over, or among all if none is.
+        /// The most similar names among the surplus tensors, or among all tensors if there is no surplus.
         nearest: Vec<String>,
     },
-    /// Nothing is known to use it.
+    /// No output depends on it.
     Surplus {
         /// Its name.
         name: String,
         /// Its shape.
         found: Vec<usize>,
     },
-    /// It has another shape.
+    /// Its shape is wrong.
     Shape {
         /// Its name.
         name: String,
-        /// The shape that it must have.
+        /// The expected shape.
         expected: Vec<Extent>,
-        /// The shape that it has.
+        /// Its shape.
         found: Vec<usize>,
     },
-    /// Its element type is not one of F32, F16, BF16.
+    /// Its element type is not F32, F16 or BF16.
     Type {
         /// Its name.
         name: String,
@@ -83,16 +83,17 @@ impl<T: fmt::Display> fmt::Display for Shape<'_, T> {
     }
 }
 
-/// A checkpoint's tensors, found.
+/// The tensors of a checkpoint, located.
 pub(super) struct Matched {
     pub(super) weights: Weights,
     pub(super) text: TextSizes,
     pub(super) tensor_names: TensorNames,
 }
 
-/// Names after renaming, to names in the files.
+/// Maps names after renaming to names in the files.
 type Names = BTreeMap<String, String>;
 
+/// Locates every expected tensor.
 pub(super) fn resolve(
     folder: &Path,
     storage: Storage,
@@ -100,7 +101,7 @@ pub(super) fn resolve(
     renames: &[Rename],
 ) -> Result<Matched, ExportError> {
     let names = without_common_prefix(rename(&storage, renames)?);
-    let present: BTreeMap<&str, &Stored> =
+    let present: BTreeMap<&str, &StoredTensor> =
         names.iter().map(|(name, stored)| (name.as_str(), &storage.tensors[stored])).collect();
     let expected = expected(architecture, &text_extents(&present, architecture));
 
@@ -128,11 +129,11 @@ pub(super) fn resolve(
     let surplus: Vec<&str> =
         present.keys().copied().filter(|name| !claimed.contains(name) && !is_ignored(name)).collect();
     let candidates = if surplus.is_empty() { present.keys().copied().collect() } else { surplus.clone() };
-    problems.extend(missing.into_iter().enumerate().map(|(index, Expected { name, shape, .. })| {
+    problems.extend(missing.into_iter().enumerate().map(|(index, ExpectedTensor { name, shape, .. })| {
         TensorProblem::Missing {
             name: name.clone(),
             expected: shape.clone(),
-            // A wrong number of layers can make thousands, among which nobody looks for a slip of the pen.
+            // A wrong number of layers causes thousands of problems, where suggestions would not help.
             nearest: if index < NEAREST { nearest(name, &candidates) } else { Vec::new() },
         }
     }));
@@ -158,7 +159,7 @@ pub(super) fn resolve(
     Ok(Matched { weights, text, tensor_names })
 }
 
-/// Applies the first rule that fits to each name.
+/// Applies the first matching rule to each name.
 fn rename(storage: &Storage, rules: &[Rename]) -> Result<Names, ExportError> {
     let mut used = vec![false; rules.len()];
     let mut names = Names::new();
@@ -172,7 +173,7 @@ fn rename(storage: &Storage, rules: &[Rename]) -> Result<Names, ExportError> {
             None => stored.clone(),
         };
         if let Some(other) = names.insert(name.clone(), stored.clone()) {
-            // Stored names differ, so a rule made these equal; it may have fitted either.
+            // Stored names are unique, so a rule made these two equal; it may have matched either.
             let index = rule.or_else(|| rules.iter().position(|rule| other.starts_with(&rule.from))).unwrap_or(0);
             return Err(rename_error(&rules[index], format!("{other} and {stored} would both be {name}")));
         }
@@ -187,7 +188,7 @@ fn rename_error(rule: &Rename, problem: String) -> ExportError {
     ExportError::Rename { from: rule.from.clone(), to: rule.to.clone(), problem }
 }
 
-/// Strips a prefix that stands in front of each part of the network, where there is exactly one such.
+/// Strips the prefix that all parts of the network share, if there is exactly one.
 fn without_common_prefix(names: Names) -> Names {
     let anchors = ["vision_model.embeddings.cls_token", WORDS, &format!("{LOSS}loss_temperature")];
     let prefixes = anchors.map(|anchor| {
@@ -199,7 +200,7 @@ fn without_common_prefix(names: Names) -> Names {
     match first.as_slice() {
         [prefix] if uniform && prefix.ends_with('.') => {
             let strip = |name: &str| name.strip_prefix(prefix.as_str()).map(str::to_owned);
-            // A name that has no prefix but equals a stripped one would be lost: leave everything as it is.
+            // Stripping must not make two names equal: one tensor would be lost.
             if names.keys().any(|name| strip(name).is_some_and(|stripped| names.contains_key(&stripped))) {
                 return names;
             }
@@ -209,8 +210,8 @@ fn without_common_prefix(names: Names) -> Names {
     }
 }
 
-/// The number of text layers present, whatever their numbers: a gap shows as a missing and a surplus layer.
-fn text_layers(present: &BTreeMap<&str, &Stored>) -> usize {
+/// The number of text layers, regardless of their indices: a gap then shows as a missing and a surplus layer.
+fn text_layers(present: &BTreeMap<&str, &StoredTensor>) -> usize {
     let indices: BTreeSet<&str> = present
         .keys()
         .filter_map(|name| name.strip_prefix(TEXT_LAYER)?.split_once('.'))
@@ -219,7 +220,8 @@ fn text_layers(present: &BTreeMap<&str, &Stored>) -> usize {
     indices.len().max(1)
 }
 
-fn text_extents(present: &BTreeMap<&str, &Stored>, architecture: &Architecture) -> TextExtents {
+/// The extents that config.json does not state, read from the tensors.
+fn text_extents(present: &BTreeMap<&str, &StoredTensor>, architecture: &Architecture) -> TextExtents {
     let extent = |name: &str, axis: usize, what| match present.get(name) {
         Some(stored) if stored.shape.len() == 2 => Extent::Exactly(stored.shape[axis]),
         _ => Extent::Any(what),
@@ -238,11 +240,11 @@ fn text_extents(present: &BTreeMap<&str, &Stored>, architecture: &Architecture) 
     }
 }
 
-/// The three nearest of `candidates`, those at most half the name away.
+/// The up to three most similar candidates, at an edit distance of at most half the name.
 fn nearest(name: &str, candidates: &[&str]) -> Vec<String> {
     let mut ranked: Vec<(usize, &str)> = candidates
         .iter()
-        .map(|candidate| (edits(name, candidate), *candidate))
+        .map(|candidate| (edit_distance(name, candidate), *candidate))
         .filter(|(distance, _)| *distance <= name.len() / 2)
         .collect();
     ranked.sort_unstable();

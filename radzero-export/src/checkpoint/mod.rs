@@ -1,4 +1,4 @@
-//! Reading a checkpoint: settings, then tensors by the names and shapes that the settings imply.
+//! Reads a checkpoint: the settings, then the tensors by the names and shapes that the settings imply.
 
 mod architecture;
 mod loss;
@@ -12,7 +12,7 @@ mod weights;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use radzero_core::manifest::{Assumption, Preprocessing, TensorNames};
+use radzero_format::manifest::{Assumption, Preprocessing, TensorNames};
 use serde::de::DeserializeOwned;
 
 pub(crate) use self::architecture::{Architecture, LossSettings, Stack};
@@ -31,9 +31,9 @@ pub(crate) const TOKENIZER: &str = "tokenizer.json";
 /// Replaces a prefix of tensor names before they are matched.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rename {
-    /// The prefix in the checkpoint; empty to put something in front of every name.
+    /// The prefix in the checkpoint; empty to prepend `to` to every name.
     pub from: String,
-    /// What takes its place.
+    /// Its replacement.
     pub to: String,
 }
 
@@ -44,24 +44,24 @@ pub(crate) struct TextSizes {
     pub(crate) hidden: usize,
     pub(crate) heads: usize,
     pub(crate) layers: usize,
-    /// Longest prompt in tokens; positions count from 2.
+    /// Longest prompt in tokens.
     pub(crate) max_tokens: usize,
 }
 
-/// A checkpoint whose settings are supported and whose tensors are all there.
+/// A checkpoint with supported settings and a complete set of tensors.
 #[derive(Debug)]
 pub(crate) struct Checkpoint {
     pub(crate) folder: PathBuf,
     pub(crate) architecture: Architecture,
     pub(crate) preprocessing: Preprocessing,
-    /// Side of the model's input, from the preprocessor.
+    /// Side of the model's input in pixels, from the preprocessor.
     pub(crate) image_size: usize,
     /// Side of the grid that the position embeddings are stored for.
     pub(crate) stored_grid: usize,
     pub(crate) text: TextSizes,
     pub(crate) tensor_names: TensorNames,
     pub(crate) weights: Weights,
-    /// Names of the files read.
+    /// Names of the files that were read.
     pub(crate) files: Vec<String>,
     pub(crate) assumed: Vec<Assumption>,
 }
@@ -112,7 +112,7 @@ impl Checkpoint {
         })
     }
 
-    /// Patches a side of the model's input.
+    /// Patches per side of the model's input.
     pub(crate) fn grid(&self) -> usize {
         self.image_size / self.architecture.patch_size
     }

@@ -1,4 +1,4 @@
-//! Which tensors a checkpoint must hold, and under which names.
+//! The tensors that a checkpoint must hold, with their names and shapes.
 
 use std::fmt;
 
@@ -7,11 +7,11 @@ use super::architecture::{Architecture, Stack};
 /// One extent of an expected shape.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Extent {
-    /// Known from config.json.
+    /// Given by config.json.
     Exactly(usize),
-    /// Read from the tensor itself; the word says what it is.
+    /// Read from the tensor itself; the text says what it is.
     Any(&'static str),
-    /// One CLS position and a square grid.
+    /// One CLS position and a square grid: 1 + m * m.
     OneAndSquare,
 }
 
@@ -37,22 +37,22 @@ impl fmt::Display for Extent {
 
 /// A tensor that the checkpoint must hold.
 #[derive(Debug, Clone)]
-pub(crate) struct Expected {
-    /// The name that transformers 4 writes; the crate knows the tensor by it.
+pub(crate) struct ExpectedTensor {
+    /// Its name in transformers 4, which this crate uses throughout.
     pub(crate) name: String,
-    /// The name that transformers 5 writes, where it differs.
+    /// Its name in transformers 5, if different.
     pub(crate) newer: Option<String>,
     pub(crate) shape: Vec<Extent>,
 }
 
-impl Expected {
+impl ExpectedTensor {
     pub(crate) fn accepts(&self, shape: &[usize]) -> bool {
         shape.len() == self.shape.len() && self.shape.iter().zip(shape).all(|(extent, found)| extent.accepts(*found))
     }
 }
 
-/// Tensors that real checkpoints hold and that no output depends on: the unused pooler, the training-only mask token, and
-/// an index buffer that old versions stored.
+/// Prefixes of tensors that checkpoints may hold and no output depends on: the unused pooler, the mask token of training, and an
+/// index buffer that old versions stored.
 const IGNORED: [&str; 3] =
     ["text_model.pooler.", "vision_model.embeddings.mask_token", "text_model.embeddings.position_ids"];
 
@@ -60,7 +60,7 @@ pub(crate) fn is_ignored(name: &str) -> bool {
     IGNORED.iter().any(|ignored| name.starts_with(ignored))
 }
 
-/// Sizes of the text encoder, which config.json does not state: an extent of a tensor each.
+/// Sizes of the text encoder. config.json does not state them; each is an extent of a tensor.
 #[derive(Debug, Clone)]
 pub(crate) struct TextExtents {
     pub(crate) vocabulary: Extent,
@@ -79,13 +79,13 @@ pub(crate) const VISION_LAYER: &str = "vision_model.encoder.layer.";
 pub(crate) const ALIGN_LAYER: &str = "align_transformer.transformer_layers.layer.";
 pub(crate) const LOSS: &str = "loss_fns.RadZeroLoss.";
 
-/// Relative position buckets of MPNet; the library's code fixes them.
+/// Number of relative position buckets, fixed in the MPNet code of transformers.
 pub(crate) const BUCKETS: usize = 32;
 
-/// Every tensor that the outputs depend on.
-pub(crate) fn expected(architecture: &Architecture, text: &TextExtents) -> Vec<Expected> {
+/// All tensors that the outputs depend on.
+pub(crate) fn expected(architecture: &Architecture, text: &TextExtents) -> Vec<ExpectedTensor> {
     use Extent::Exactly;
-    let mut list = List(Vec::new());
+    let mut list = TensorList(Vec::new());
     let hidden = Exactly(architecture.vision.hidden);
     let one = Exactly(1);
     let patch = Exactly(architecture.patch_size);
@@ -132,11 +132,11 @@ pub(crate) fn expected(architecture: &Architecture, text: &TextExtents) -> Vec<E
     list.0
 }
 
-struct List(Vec<Expected>);
+struct TensorList(Vec<ExpectedTensor>);
 
-impl List {
+impl TensorList {
     fn add<const N: usize>(&mut self, name: String, shape: [&Extent; N]) {
-        self.0.push(Expected { name, newer: None, shape: shape.map(Clone::clone).into() });
+        self.0.push(ExpectedTensor { name, newer: None, shape: shape.map(Clone::clone).into() });
     }
 
     fn norm(&mut self, name: &str, width: &Extent) {
@@ -149,7 +149,7 @@ impl List {
         self.add(format!("{name}.bias"), [output]);
     }
 
-    /// Blocks of the DINOv2 kind.
+    /// DINOv2 blocks.
     fn blocks(&mut self, prefix: &str, stack: &Stack) {
         let hidden = Extent::Exactly(stack.hidden);
         let mlp = Extent::Exactly(stack.mlp);
@@ -164,7 +164,7 @@ impl List {
                     if kind == "bias" && newer != "o" && !stack.qkv_bias {
                         continue;
                     }
-                    self.0.push(Expected {
+                    self.0.push(ExpectedTensor {
                         name: format!("{layer}attention.{older}.{kind}"),
                         newer: Some(format!("{layer}attention.{newer}_proj.{kind}")),
                         shape,
@@ -180,8 +180,8 @@ impl List {
     }
 }
 
-/// Number of single-character edits between two names (Levenshtein).
-pub(crate) fn edits(a: &str, b: &str) -> usize {
+/// Number of single-character edits between two names (Levenshtein distance).
+pub(crate) fn edit_distance(a: &str, b: &str) -> usize {
     let b: Vec<char> = b.chars().collect();
     let mut row: Vec<usize> = (0..=b.len()).collect();
     for (i, x) in a.chars().enumerate() {
@@ -198,13 +198,13 @@ pub(crate) fn edits(a: &str, b: &str) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use super::edits;
+    use super::edit_distance;
 
     #[test]
-    fn edits_count_insertions_deletions_and_substitutions() {
-        assert_eq!(edits("kitten", "sitting"), 3);
-        assert_eq!(edits("", "abc"), 3);
-        assert_eq!(edits("layernorm", "layer_norm"), 1);
-        assert_eq!(edits("same", "same"), 0);
+    fn the_edit_distance_counts_insertions_deletions_and_substitutions() {
+        assert_eq!(edit_distance("kitten", "sitting"), 3);
+        assert_eq!(edit_distance("", "abc"), 3);
+        assert_eq!(edit_distance("layernorm", "layer_norm"), 1);
+        assert_eq!(edit_distance("same", "same"), 0);
     }
 }

@@ -1,6 +1,6 @@
-//! preprocessor_config.json: how an image becomes pixels.
+//! Reads preprocessor_config.json: how an image becomes pixels.
 
-use radzero_core::manifest::{GeometryKind, Preprocessing, Resample};
+use radzero_format::manifest::{GeometryKind, Preprocessing, Resample};
 use serde_json::{Value, json};
 
 use super::PREPROCESSOR;
@@ -8,7 +8,7 @@ use super::settings::{Findings, Section};
 
 const DEFAULT: &str = "not stated; the default of transformers' processor of this type";
 
-/// Processors of the published code (its `processing.py`), and what they do; they share their other defaults.
+/// Image processors of the published code (its `processing.py`) with their geometry. Their other defaults are equal.
 const PROCESSORS: [(&str, GeometryKind); 5] = [
     ("BlipImageProcessor", GeometryKind::Stretch),
     ("BlipImageProcessorFast", GeometryKind::Stretch),
@@ -17,14 +17,14 @@ const PROCESSORS: [(&str, GeometryKind); 5] = [
     ("BitImageProcessorFast", GeometryKind::CropSquare),
 ];
 
-/// OpenAI CLIP's mean and standard deviation, which the processors fall back to.
+/// OpenAI CLIP's mean and standard deviation, the processors' defaults.
 const CLIP_MEAN: [f64; 3] = [0.48145466, 0.4578275, 0.40821073];
 const CLIP_STD: [f64; 3] = [0.26862954, 0.26130258, 0.27577711];
 
-/// Pillow's number for bicubic.
+/// Pillow's number of the bicubic filter.
 const BICUBIC: usize = 3;
 
-/// The preprocessing and the side of the model's input.
+/// Reads the preprocessing, and the side of the model's input in pixels.
 pub(super) fn read(value: &Value, findings: &mut Findings) -> (Preprocessing, usize) {
     let root = Section::root(PREPROCESSOR, value, findings);
 
@@ -86,6 +86,7 @@ pub(super) fn read(value: &Value, findings: &mut Findings) -> (Preprocessing, us
     (preprocessing, image_size)
 }
 
+/// Reads the side that both edges are resized to.
 fn read_size(root: &Section<'_>, findings: &mut Findings) -> usize {
     let expected = "an object of equal height and width";
     let Some(value) = root.get("size") else {
@@ -103,7 +104,7 @@ fn read_size(root: &Section<'_>, findings: &mut Findings) -> usize {
     }
 }
 
-/// The shorter edge that is resized to, which the square that is cut out must have for its side.
+/// Reads the length that the shorter edge is resized to, which must also be the side of the cropped square.
 fn read_crop(root: &Section<'_>, findings: &mut Findings) -> usize {
     let shortest = root.section("size", findings).count("shortest_edge", 1, 8192, findings);
     let Some(shortest) = shortest else {

@@ -1,11 +1,11 @@
-//! Reading settings from JSON so that every problem and every assumption is collected, by name.
+//! Reads settings from JSON, and collects all problems and assumptions with the names of their fields.
 
-use radzero_core::manifest::Assumption;
+use radzero_format::manifest::Assumption;
 use serde_json::{Map, Value};
 
 use crate::error::SettingProblem;
 
-/// What reading the settings brought to light.
+/// The problems and assumptions found so far.
 #[derive(Debug, Default)]
 pub(super) struct Findings {
     pub(super) problems: Vec<SettingProblem>,
@@ -26,16 +26,16 @@ impl Findings {
 /// The fields of one JSON object.
 #[derive(Debug, Clone)]
 pub(super) struct Section<'a> {
-    /// `file: path.to.object.`, in front of each field's name.
+    /// `file: path.to.object.`, the prefix of field names in messages.
     prefix: String,
     fields: Option<&'a Map<String, Value>>,
 }
 
-/// A reason for taking a library's default.
+/// The reason recorded for defaults of the DINOv2 configuration.
 pub(super) const DINOV2_DEFAULT: &str = "not stated; the default of transformers' Dinov2Config";
 
 impl<'a> Section<'a> {
-    /// The whole of a file.
+    /// The root object of a file.
     pub(super) fn root(file: &str, value: &'a Value, findings: &mut Findings) -> Self {
         if !value.is_object() {
             findings.refuse(file, kind(value), "an object");
@@ -43,7 +43,7 @@ impl<'a> Section<'a> {
         Self { prefix: format!("{file}: "), fields: value.as_object() }
     }
 
-    /// An object inside; absent and `null` read as empty.
+    /// A nested object; empty if absent or `null`.
     pub(super) fn section(&self, name: &str, findings: &mut Findings) -> Self {
         let fields = match self.get(name) {
             None => None,
@@ -65,12 +65,12 @@ impl<'a> Section<'a> {
         self.fields.into_iter().flat_map(Map::keys)
     }
 
-    /// `file: path.to.name`, for messages.
+    /// The full name of a field, `file: path.to.name`.
     pub(super) fn field(&self, name: &str) -> String {
         format!("{}{name}", self.prefix)
     }
 
-    /// The value, unless absent or `null`.
+    /// The value of a field, unless absent or `null`.
     pub(super) fn get(&self, name: &str) -> Option<&'a Value> {
         self.fields?.get(name).filter(|value| !value.is_null())
     }
@@ -90,7 +90,7 @@ impl<'a> Section<'a> {
         converted
     }
 
-    /// A whole number of `least..=most`.
+    /// A whole number in `least..=most`.
     pub(super) fn count(&self, name: &str, least: usize, most: usize, findings: &mut Findings) -> Option<usize> {
         self.read(name, &format!("a whole number of {least} to {most}"), findings, |value| {
             value.as_u64().and_then(|n| usize::try_from(n).ok()).filter(|n| (least..=most).contains(n))
@@ -110,7 +110,7 @@ impl<'a> Section<'a> {
         self.read(name, "a text", findings, Value::as_str)
     }
 
-    /// Three finite numbers, or one that stands for all three.
+    /// Three finite numbers, or one for all three.
     pub(super) fn channels(&self, name: &str, findings: &mut Findings) -> Option<[f64; 3]> {
         self.read(name, "three numbers, one a channel", findings, |value| {
             let number = |value: &Value| value.as_f64().filter(|n| n.is_finite());
@@ -123,7 +123,7 @@ impl<'a> Section<'a> {
         })
     }
 
-    /// `value` if read, else `default`, which is recorded.
+    /// `value`, or else `default`, which is recorded as an assumption.
     pub(super) fn or<T: ToString>(
         &self,
         name: &str,
@@ -135,7 +135,7 @@ impl<'a> Section<'a> {
         match value {
             Some(value) => value,
             None => {
-                // A malformed value is a problem already, not an assumption.
+                // A malformed value has been recorded as a problem.
                 if self.get(name).is_none() {
                     findings.assume(&self.field(name), default.to_string(), reason);
                 }
@@ -144,7 +144,7 @@ impl<'a> Section<'a> {
         }
     }
 
-    /// Refuses any value but `only`; absent reads as `only`.
+    /// Refuses any value but `only`; an absent one counts as `only`.
     pub(super) fn require(&self, name: &str, only: &Value, findings: &mut Findings) {
         if let Some(found) = self.get(name)
             && found != only
@@ -154,6 +154,7 @@ impl<'a> Section<'a> {
     }
 }
 
+/// The JSON type of a value, for messages.
 fn kind(value: &Value) -> &'static str {
     match value {
         Value::Null => "null",

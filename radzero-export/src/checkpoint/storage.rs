@@ -14,29 +14,29 @@ use crate::error::ExportError;
 const SINGLE: &str = "model.safetensors";
 const INDEX: &str = "model.safetensors.index.json";
 
-/// A tensor as it lies in a file.
+/// Where and how a tensor is stored.
 #[derive(Debug, Clone)]
-pub(crate) struct Stored {
+pub(crate) struct StoredTensor {
     pub(crate) dtype: Dtype,
     pub(crate) shape: Vec<usize>,
-    /// Which of the [`Storage`]'s files.
+    /// Index of the file in [`Storage`].
     file: usize,
-    /// First byte in the file.
+    /// Offset in the file, in bytes.
     start: u64,
     /// Length in bytes.
     length: usize,
 }
 
-/// Every tensor of a checkpoint, by its name in the files.
+/// The tensors of a checkpoint, by their names in the files.
 #[derive(Debug)]
 pub(crate) struct Storage {
     files: Vec<(PathBuf, File)>,
-    pub(crate) tensors: BTreeMap<String, Stored>,
+    pub(crate) tensors: BTreeMap<String, StoredTensor>,
 }
 
 impl Storage {
-    /// Reads the headers of the weight files; `read` receives the name of each file read.
-    pub(crate) fn open(folder: &Path, read: &mut Vec<String>) -> Result<Self, ExportError> {
+    /// Reads the headers of the weight files, and adds their names to `files_read`.
+    pub(crate) fn open(folder: &Path, files_read: &mut Vec<String>) -> Result<Self, ExportError> {
         let found = |found| ExportError::WeightFiles { path: folder.to_owned(), found };
         let mut storage = Self { files: Vec::new(), tensors: BTreeMap::new() };
         match (folder.join(SINGLE).exists(), folder.join(INDEX).exists()) {
@@ -44,17 +44,17 @@ impl Storage {
             (true, true) => return Err(found("both a single weight file and a shard index")),
             (true, false) => {
                 storage.add(&folder.join(SINGLE))?;
-                read.push(SINGLE.to_owned());
+                files_read.push(SINGLE.to_owned());
             }
             (false, true) => {
-                read.push(INDEX.to_owned());
-                storage.add_shards(folder, read)?;
+                files_read.push(INDEX.to_owned());
+                storage.add_shards(folder, files_read)?;
             }
         }
         Ok(storage)
     }
 
-    fn add_shards(&mut self, folder: &Path, read: &mut Vec<String>) -> Result<(), ExportError> {
+    fn add_shards(&mut self, folder: &Path, files_read: &mut Vec<String>) -> Result<(), ExportError> {
         #[derive(Deserialize)]
         struct Index {
             weight_map: BTreeMap<String, String>,
@@ -75,7 +75,7 @@ impl Storage {
                 if self.tensors.len() - before != held {
                     problems.push(format!("{shard} repeats a tensor of another shard"));
                 }
-                read.push(shard.clone());
+                files_read.push(shard.clone());
             }
         }
         for (name, shard) in &index.weight_map {
@@ -89,7 +89,7 @@ impl Storage {
         if problems.is_empty() { Ok(()) } else { Err(ExportError::ShardIndex { path, problems }) }
     }
 
-    /// Adds a file's tensors; how many it holds.
+    /// Adds the tensors of a file and returns their number.
     fn add(&mut self, path: &Path) -> Result<usize, ExportError> {
         let file = File::open(path).map_err(ExportError::io("open", path))?;
         let bytes = file.metadata().map_err(ExportError::io("look at", path))?.len();
@@ -105,7 +105,7 @@ impl Storage {
         let held = tensors.len();
         for (name, info) in tensors {
             let (start, end) = info.data_offsets;
-            let stored = Stored {
+            let stored = StoredTensor {
                 dtype: info.dtype,
                 shape: info.shape.clone(),
                 file: self.files.len(),
@@ -119,20 +119,20 @@ impl Storage {
         Ok(held)
     }
 
-    /// Maps one tensor's bytes. Mapped one at a time, so that memory in use stays at one tensor whatever the file's size.
-    pub(crate) fn map(&self, tensor: &Stored) -> Result<Mmap, ExportError> {
+    /// Maps the bytes of one tensor. Mapping one tensor at a time bounds memory use, however large the file.
+    pub(crate) fn map(&self, tensor: &StoredTensor) -> Result<Mmap, ExportError> {
         let (path, file) = &self.files[tensor.file];
         map(path, file, tensor.start, tensor.length)
     }
 }
 
 fn map(path: &Path, file: &File, start: u64, length: usize) -> Result<Mmap, ExportError> {
-    // SAFETY: the map is read-only and private to this process. As with every file map, the file must not be cut short by
-    // others while it is read; checkpoints are not written to in place.
+    // SAFETY: the map is read-only and private to this process. As with any file map, nobody may truncate the file meanwhile;
+    // checkpoints are not modified in place.
     unsafe { MmapOptions::new().offset(start).len(length).map(file) }.map_err(ExportError::io("map", path))
 }
 
-/// What a file that is not safetensors seems to be.
+/// What a file that is not safetensors appears to be instead.
 fn hint(bytes: &[u8]) -> &'static str {
     if bytes.starts_with(b"version https://git-lfs") {
         ": it is a Git LFS pointer, the weights themselves were not fetched"

@@ -1,4 +1,4 @@
-//! Tensor values by name, as 32-bit floats, one tensor in memory at a time.
+//! Reads tensors by name as 32-bit floats, one tensor in memory at a time.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -8,27 +8,27 @@ use ndarray::{Array1, Array2};
 use safetensors::Dtype;
 
 use super::matching::TensorProblem;
-use super::storage::{Storage, Stored};
+use super::storage::{Storage, StoredTensor};
 use crate::error::ExportError;
 
-/// Elements converted at a time; a multiple of every element size.
+/// Number of elements converted at a time.
 const PIECE: usize = 1 << 18;
 
-/// The tensors of a checkpoint by the names of transformers 4, all of them of the expected shapes.
+/// The tensors of a checkpoint, with checked shapes, by their names in transformers 4.
 #[derive(Debug)]
 pub(crate) struct Weights {
     folder: PathBuf,
     storage: Storage,
-    located: BTreeMap<String, Stored>,
+    located: BTreeMap<String, StoredTensor>,
 }
 
 impl Weights {
-    pub(super) fn new(folder: PathBuf, storage: Storage, located: BTreeMap<String, Stored>) -> Self {
+    pub(super) fn new(folder: PathBuf, storage: Storage, located: BTreeMap<String, StoredTensor>) -> Self {
         Self { folder, storage, located }
     }
 
-    fn stored(&self, name: &str) -> Result<&Stored, ExportError> {
-        // Not reached for a name of the expected list: all of those are located.
+    fn stored(&self, name: &str) -> Result<&StoredTensor, ExportError> {
+        // Not reached for expected tensors: all of them are located.
         self.located.get(name).ok_or_else(|| ExportError::Tensors {
             path: self.folder.clone(),
             problems: vec![TensorProblem::Missing { name: name.to_owned(), expected: vec![], nearest: vec![] }],
@@ -39,14 +39,14 @@ impl Weights {
         Ok(&self.stored(name)?.shape)
     }
 
-    /// Bytes that the tensors whose names start so take as 32-bit floats.
+    /// Size in bytes, as 32-bit floats, of the tensors with one of these prefixes.
     pub(crate) fn bytes(&self, prefixes: &[&str]) -> u64 {
         let wanted = |name: &str| prefixes.iter().any(|prefix| name.starts_with(prefix));
-        let elements = |stored: &Stored| stored.shape.iter().product::<usize>() as u64;
+        let elements = |stored: &StoredTensor| stored.shape.iter().product::<usize>() as u64;
         self.located.iter().filter(|(name, _)| wanted(name)).map(|(_, stored)| 4 * elements(stored)).sum()
     }
 
-    /// The values in pieces of little-endian 32-bit floats.
+    /// Passes the values on in pieces, as little-endian 32-bit floats.
     pub(crate) fn stream(
         &self,
         name: &str,
@@ -63,7 +63,7 @@ impl Weights {
         })
     }
 
-    /// All values, row by row.
+    /// All values, in row-major order.
     pub(crate) fn values(&self, name: &str) -> Result<Vec<f32>, ExportError> {
         let stored = self.stored(name)?;
         Ok(to_f32(stored.dtype, &self.storage.map(stored)?))
@@ -74,21 +74,21 @@ impl Weights {
         Ok(Array1::from_vec(self.values(name)?))
     }
 
-    /// A tensor as a matrix of its first axis by all others.
+    /// A tensor as a matrix: the first axis by all others.
     pub(crate) fn matrix(&self, name: &str) -> Result<Array2<f32>, ExportError> {
         let rows = self.shape(name)?[0];
         self.reshaped(name, rows)
     }
 
-    /// A tensor as a matrix of so many rows.
+    /// A tensor as a matrix with this number of rows.
     pub(crate) fn reshaped(&self, name: &str, rows: usize) -> Result<Array2<f32>, ExportError> {
         let values = self.values(name)?;
         let columns = values.len() / rows.max(1);
-        // The shape was checked: rows divide the number of values.
+        // Shapes are checked, so `rows` divides the number of values.
         Ok(Array2::from_shape_fn((rows, columns), |(row, column)| values[row * columns + column]))
     }
 
-    /// Some rows of a matrix.
+    /// The given rows of a matrix.
     pub(crate) fn rows(&self, name: &str, rows: &[usize]) -> Result<Array2<f32>, ExportError> {
         let stored = self.stored(name)?;
         let map = self.storage.map(stored)?;
@@ -106,7 +106,7 @@ impl Weights {
     }
 }
 
-/// Little-endian values of one of the three types that are accepted.
+/// Converts little-endian values of a supported type.
 fn to_f32(dtype: Dtype, bytes: &[u8]) -> Vec<f32> {
     let pairs = || bytes.chunks_exact(2).map(|pair| [pair[0], pair[1]]);
     match dtype {

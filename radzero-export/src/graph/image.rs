@@ -1,10 +1,10 @@
-//! The image graph: resized 8-bit pixels to tokens.
+//! The image graph: from 8-bit pixels at the model's size to tokens.
 
-use radzero_core::manifest::{Graph, PositionConvention, Target};
+use radzero_format::manifest::{Graph, PositionConvention, Target};
 
 use super::block::{Block, Numerics, Shapes};
 use super::fused;
-use super::layers::{TORCH_EPS, layer_norm, shared_end};
+use super::layers::{TORCH_EPS, layer_norm, shared_output};
 use super::patches::embed;
 use crate::checkpoint::{ALIGN_LAYER, Checkpoint, VISION_LAYER};
 use crate::error::ExportError;
@@ -27,11 +27,11 @@ pub(crate) fn write(
     if checkpoint.architecture.align_layer_norm {
         tokens = layer_norm(&mut graph, "align_transformer.layer_norm", &tokens, TORCH_EPS)?;
     }
-    let tokens = shared_end(&mut graph, &checkpoint.architecture.loss, &tokens)?;
+    let tokens = shared_output(&mut graph, &checkpoint.architecture.loss, &tokens)?;
     graph.finish(&tokens, output)
 }
 
-/// Both stacks of blocks and the norm between them, on rows: \[batch, 1 + N, D\] to the same.
+/// Vision encoder and align transformer, with the layer norm between them: \[batch, 1 + N, D\] to the same.
 fn encode(
     checkpoint: &Checkpoint,
     numerics: &Numerics,
@@ -41,10 +41,11 @@ fn encode(
     let architecture = &checkpoint.architecture;
     let hidden = architecture.vision.hidden;
     let tokens = 1 + checkpoint.grid() * checkpoint.grid();
-    let flat = graph.integers("shape.rows", &[-1, hidden as i64]);
-    let batched = graph.integers("shape.tokens", &[-1, tokens as i64, hidden as i64]);
-    let shapes = Shapes { flat, batched };
-    let mut rows = graph.node("Reshape", "embeddings.rows", &[embedded, &shapes.flat], Attributes::none());
+    let shapes = Shapes {
+        rows: graph.integers("shape.rows", &[-1, hidden as i64]),
+        batched: graph.integers("shape.tokens", &[-1, tokens as i64, hidden as i64]),
+    };
+    let mut rows = graph.node("Reshape", "embeddings.rows", &[embedded, &shapes.rows], Attributes::none());
     for index in 0..architecture.vision.layers {
         let name = format!("{VISION_LAYER}{index}.");
         rows = Block { name: &name, stack: &architecture.vision, numerics, shapes: &shapes }.write(graph, &rows)?;

@@ -1,25 +1,25 @@
-//! Layers that both graphs are made of.
+//! Layers that both graphs use.
 
 use ndarray::{Array1, Array2};
-use radzero_core::manifest::{Precision, Target};
-use radzero_core::operators::{self, Operator, Panels};
+use radzero_format::manifest::{Precision, Target};
+use radzero_format::operators::{self, Operator, Panels};
 
 use crate::checkpoint::{LOSS, LossSettings};
 use crate::dense::Dense;
 use crate::error::ExportError;
 use crate::onnx::{Attributes, DataType, GraphBuilder, Value};
 
-/// PyTorch's default, which the published code leaves in place for every norm of its own.
+/// PyTorch's default epsilon, which the published code uses in all layer norms of its own.
 pub(super) const TORCH_EPS: f32 = 1e-5;
 
 /// Smallest norm that a row is divided by, as in PyTorch's `normalize`.
 const SMALLEST_NORM: f32 = 1e-12;
 
-/// Score of a token that must not be looked at: far below any other, and finite.
+/// Added to the scores of padding: far below any score, yet finite.
 const MASKED: f32 = -1e30;
 
-/// A fully connected layer on \[rows, input\], weights as PyTorch stores them.
-pub(super) fn linear(
+/// A fully connected layer on \[rows, inputs\], with weights \[outputs, inputs\] as PyTorch stores them.
+pub(super) fn gemm(
     graph: &mut GraphBuilder<'_>,
     name: &str,
     input: &Value,
@@ -30,73 +30,72 @@ pub(super) fn linear(
     graph.node("Gemm", name, &inputs, Attributes::none().integer("transB", 1))
 }
 
-/// What follows a layer.
+/// What follows a fully connected layer. The name is for the node, where the epilogue is a node of its own.
 #[derive(Clone, Copy)]
-pub(super) enum End<'a> {
-    /// Nothing.
+pub(super) enum Epilogue<'a> {
     None,
-    /// GELU, in a node of that name where it is one of its own.
+    /// GELU.
     Gelu(&'a str),
-    /// A residual sum with these rows, in a node of that name where it is one of its own.
+    /// The sum with these residual rows.
     Add(&'a str, &'a Value),
 }
 
-/// A fully connected layer of 32-bit floats and what follows it.
+/// A fully connected layer of 32-bit floats with its epilogue.
 pub(super) fn dense(
     graph: &mut GraphBuilder<'_>,
     name: &str,
     input: &Value,
     dense: Dense,
-    end: End<'_>,
+    epilogue: Epilogue<'_>,
 ) -> Result<Value, ExportError> {
     let (outputs, inputs) = dense.weight.dim();
     let (weight_name, bias_name) = (format!("{name}.weight"), format!("{name}.bias"));
     if graph.target() != Target::OnnxRuntime {
-        let weight = graph.constant(&weight_name, &[outputs, inputs], &in_order(dense.weight))?;
+        let weight = graph.constant(&weight_name, &[outputs, inputs], &row_major(dense.weight))?;
         let bias = dense.bias.map(|bias| graph.constant(&bias_name, &[outputs], &bias.to_vec())).transpose()?;
-        let sum = linear(graph, name, input, &weight, bias.as_ref());
-        return Ok(follow(graph, sum, end));
+        let sum = gemm(graph, name, input, &weight, bias.as_ref());
+        return Ok(apply(graph, sum, epilogue));
     }
     let weight = Panels::pack(dense.weight.view());
     let weight = graph.constant(&weight_name, &Panels::new(inputs, outputs).shape(), &weight)?;
     let operators = [Operator::Linear, Operator::LinearGelu, Operator::LinearAdd];
-    own(graph, name, vec![input, &weight], &dense.biases(), end, operators)
+    fused(graph, name, vec![input, &weight], &dense.biases(), epilogue, operators)
 }
 
-/// A layer and what follows it as one of the project's operators, of which there is one for each end. All take the bias behind
-/// `inputs`, and the rows of a residual sum last.
-pub(super) fn own<'a>(
+/// A layer and its epilogue as one of the project's operators, given in the order none, GELU, sum. `inputs` are those before the
+/// bias.
+pub(super) fn fused<'a>(
     graph: &mut GraphBuilder<'_>,
     name: &str,
     inputs: Vec<&'a Value>,
     bias: &Array1<f32>,
-    end: End<'a>,
+    epilogue: Epilogue<'a>,
     [plain, gelu, add]: [Operator; 3],
 ) -> Result<Value, ExportError> {
     let bias = graph.constant(&format!("{name}.bias"), &[bias.len()], &bias.to_vec())?;
     let mut inputs: Vec<&Value> = inputs.into_iter().chain([&bias]).collect();
-    let operator = match end {
-        End::None => plain,
-        End::Gelu(_) => gelu,
-        End::Add(_, rows) => {
+    let operator = match epilogue {
+        Epilogue::None => plain,
+        Epilogue::Gelu(_) => gelu,
+        Epilogue::Add(_, rows) => {
             inputs.push(rows);
             add
         }
     };
-    Ok(graph.own(operator, name, &inputs, Attributes::none()))
+    Ok(graph.custom(operator, name, &inputs, Attributes::none()))
 }
 
-/// What follows a layer, in a node of its own.
-pub(super) fn follow(graph: &mut GraphBuilder<'_>, sum: Value, end: End<'_>) -> Value {
-    match end {
-        End::None => sum,
-        End::Gelu(name) => graph.node("Gelu", name, &[&sum], Attributes::none()),
-        End::Add(name, rows) => graph.node("Add", name, &[rows, &sum], Attributes::none()),
+/// The epilogue as a node of its own.
+pub(super) fn apply(graph: &mut GraphBuilder<'_>, sum: Value, epilogue: Epilogue<'_>) -> Value {
+    match epilogue {
+        Epilogue::None => sum,
+        Epilogue::Gelu(name) => graph.node("Gelu", name, &[&sum], Attributes::none()),
+        Epilogue::Add(name, rows) => graph.node("Add", name, &[rows, &sum], Attributes::none()),
     }
 }
 
-/// The values row by row.
-pub(super) fn in_order(matrix: Array2<f32>) -> Vec<f32> {
+/// The values of a matrix in row-major order.
+pub(super) fn row_major(matrix: Array2<f32>) -> Vec<f32> {
     if matrix.is_standard_layout() { matrix.into_raw_vec_and_offset().0 } else { matrix.iter().copied().collect() }
 }
 
@@ -124,13 +123,13 @@ pub(super) fn layer_norm_with(
     graph.node("LayerNormalization", name, &[input, weight, bias], attributes)
 }
 
-/// Scales rows to length 1.
+/// Scales each row to length 1.
 pub(super) fn l2_normalise(graph: &mut GraphBuilder<'_>, name: &str, input: &Value) -> Value {
     match graph.target() {
         Target::OnnxRuntime => {
             graph.node("LpNormalization", name, &[input], Attributes::none().integer("axis", -1).integer("p", 2))
         }
-        // Not every engine has that operator.
+        // Not every engine has LpNormalization.
         _ => {
             let axis = graph.integers(&format!("{name}.axis"), &[-1]);
             let norm = graph.node("ReduceL2", &format!("{name}.norm"), &[input, &axis], Attributes::none());
@@ -141,54 +140,65 @@ pub(super) fn l2_normalise(graph: &mut GraphBuilder<'_>, name: &str, input: &Val
     }
 }
 
-/// To 16-bit floats.
+/// Converts to 16-bit floats.
 pub(super) fn to_half(graph: &mut GraphBuilder<'_>, name: &str, input: &Value) -> Value {
     graph.node("Cast", name, &[input], Attributes::to(DataType::Float16))
 }
 
-/// To 32-bit floats.
+/// Converts to 32-bit floats.
 pub(super) fn to_single(graph: &mut GraphBuilder<'_>, name: &str, input: &Value) -> Value {
     graph.node("Cast", name, &[input], Attributes::to(DataType::Float))
 }
 
-/// What attention is told beside queries, keys and values.
+/// The parameters of attention.
 pub(super) struct Attention<'a> {
     pub(super) heads: usize,
     /// Width of all heads together.
     pub(super) width: usize,
-    /// Of the graph: with 16 bits, queries, keys and values are 16-bit floats.
+    /// Precision of the graph. With [`Precision::Fp16`], queries, keys and values are 16-bit floats.
     pub(super) precision: Precision,
-    /// 1 where attention may look, 0 at padding, as 32-bit integers \[batch, length\]; and the bias of the scores
+    /// The mask \[batch, length\], 32-bit integers, 1 for a token and 0 for padding; and the bias of the scores
     /// \[1, heads, length, length\].
     pub(super) mask_and_bias: Option<(&'a Value, &'a Value)>,
 }
 
-/// softmax(q k^T / sqrt(d) + bias) v, head by head; everything is \[batch, length, width\].
+/// softmax(q k^T / sqrt(d) + bias) v for each head; q, k, v and the result are \[batch, length, width\].
 pub(super) fn attention(
+    graph: &mut GraphBuilder<'_>,
+    name: &str,
+    qkv: [&Value; 3],
+    settings: &Attention<'_>,
+) -> Result<Value, ExportError> {
+    if graph.target() != Target::OnnxRuntime {
+        return portable_attention(graph, name, qkv, settings);
+    }
+    let half = settings.precision == Precision::Fp16;
+    let heads = settings.heads as i64;
+    let attended = if half || settings.mask_and_bias.is_some() {
+        let mut inputs: Vec<Option<&Value>> = qkv.map(Some).into();
+        if let Some((mask, bias)) = settings.mask_and_bias {
+            inputs.extend([None, Some(mask), Some(bias)]);
+        }
+        graph.contrib("MultiHeadAttention", name, &inputs, Attributes::none().integer("num_heads", heads))
+    } else {
+        let narrow = settings.width / settings.heads <= operators::WIDEST_HEAD;
+        let integers = settings.precision == Precision::Int8 && narrow;
+        let operator = if integers { Operator::AttentionInt16 } else { Operator::Attention };
+        graph.custom(operator, name, &qkv, Attributes::none().integer(Operator::HEADS, heads))
+    };
+    graph.declare(&attended, if half { DataType::Float16 } else { DataType::Float });
+    Ok(attended)
+}
+
+/// The same in standard operators.
+fn portable_attention(
     graph: &mut GraphBuilder<'_>,
     name: &str,
     [q, k, v]: [&Value; 3],
     settings: &Attention<'_>,
 ) -> Result<Value, ExportError> {
-    let half = settings.precision == Precision::Fp16;
-    if graph.target() == Target::OnnxRuntime {
-        let heads = settings.heads as i64;
-        let mut inputs = vec![Some(q), Some(k), Some(v)];
-        match settings.mask_and_bias {
-            Some((mask, bias)) => inputs.extend([None, Some(mask), Some(bias)]),
-            None if half => {}
-            None => {
-                let narrow = settings.width / settings.heads <= operators::Attention::WIDEST;
-                let integers = settings.precision == Precision::Int8 && narrow;
-                let operator = if integers { Operator::AttentionInt16 } else { Operator::Attention };
-                let attributes = Attributes::none().integer(Operator::HEADS, heads);
-                return Ok(graph.own(operator, name, &[q, k, v], attributes));
-            }
-        }
-        let attributes = Attributes::none().integer("num_heads", heads);
-        return Ok(graph.contrib("MultiHeadAttention", name, &inputs, attributes));
-    }
     let none = Attributes::none;
+    let half = settings.precision == Precision::Fp16;
     let width = settings.width / settings.heads;
     let split = graph.integers(&format!("{name}.split"), &[0, 0, settings.heads as i64, width as i64]);
     let mut by_head = |part: &str, value: &Value, order: [i64; 4]| {
@@ -200,7 +210,7 @@ pub(super) fn attention(
     let v = by_head("v", v, [0, 2, 1, 3]);
     let scale = [1.0 / (width as f32).sqrt()];
     let scale = if half {
-        graph.half(&format!("{name}.scale"), &[], &scale)?
+        graph.constant_f16(&format!("{name}.scale"), &[], &scale)?
     } else {
         graph.constant(&format!("{name}.scale"), &[], &scale)?
     };
@@ -211,7 +221,7 @@ pub(super) fn attention(
     }
     if let Some((mask, bias)) = settings.mask_and_bias {
         scores = graph.node("Add", &format!("{name}.scores.biased"), &[&scores, bias], none());
-        // 0 for a token, MASKED for padding, the same for every query: [batch, 1, 1, length].
+        // 0 for a token and MASKED for padding, for every query: [batch, 1, 1, length].
         let mask = to_single(graph, &format!("{name}.mask.single"), mask);
         let axes = graph.integers(&format!("{name}.mask.axes"), &[1, 2]);
         let mask = graph.node("Unsqueeze", &format!("{name}.mask.column"), &[&mask, &axes], none());
@@ -232,8 +242,8 @@ pub(super) fn attention(
     Ok(graph.node("Reshape", name, &[&attended, &joined], none()))
 }
 
-/// How both encoders end: the loss's shared LayerNorm, then, for cosine similarity, length 1.
-pub(super) fn shared_end(
+/// The last layers of both encoders: the loss's shared layer norm and, for cosine similarity, scaling to length 1.
+pub(super) fn shared_output(
     graph: &mut GraphBuilder<'_>,
     loss: &LossSettings,
     input: &Value,

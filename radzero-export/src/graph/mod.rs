@@ -1,8 +1,8 @@
-//! The two graphs, written so that ONNX Runtime finds fused attention, norms and GELU.
+//! The two graphs, written so that ONNX Runtime recognises attention, norms and GELU.
 //!
-//! Tokens are flattened to two dimensions once, so that every product is a `Gemm` with its bias inside; attention is ONNX
-//! Runtime's `MultiHeadAttention`, which takes \[batch, tokens, width\], or standard operators for other engines. In 16 bits for
-//! CUDA it is another graph: see `fused`.
+//! Fully connected layers take all tokens of a batch as rows, so that each is one product with its bias; attention takes
+//! \[batch, tokens, width\]. For ONNX Runtime both are fused operators, for other engines standard ones. For 16 bits on CUDA the
+//! image graph is another: see `fused`.
 
 pub(crate) mod block;
 mod fused;

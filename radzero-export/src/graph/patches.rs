@@ -1,9 +1,9 @@
-//! From 8-bit pixels to the first tokens: patches, the CLS token and positions.
+//! From 8-bit pixels to the input tokens: projected patches, CLS token and position embeddings.
 
 use ndarray::{Array1, Array2, Axis};
-use radzero_core::manifest::{PositionConvention, Precision, Preprocessing, Target};
+use radzero_format::manifest::{PositionConvention, Precision, Preprocessing, Target};
 
-use super::layers::{self, End, in_order, linear, to_half, to_single};
+use super::layers::{self, Epilogue, gemm, row_major, to_half, to_single};
 use super::position::resample;
 use crate::checkpoint::{Checkpoint, Weights};
 use crate::dense::Dense;
@@ -12,11 +12,11 @@ use crate::onnx::{Attributes, DataType, GraphBuilder, Value};
 
 const PATCH: &str = "vision_model.embeddings.patch_embeddings.projection";
 
-/// A whole number in the middle of the levels. Products in 16 bits are of levels less this: what rounding the weights does to a
-/// patch then grows with its distance from mid-grey, not from black, and radiographs are mostly grey.
-const MIDDLE: u8 = 128;
+/// Mid-grey, subtracted from levels before products in 16 bits: the error from rounding the weights then grows with a patch's
+/// distance from mid-grey instead of from black, and radiographs are mostly grey.
+const MID_GREY: u8 = 128;
 
-/// \[batch, 1 + N, D\], CLS first, in 32 bits.
+/// The input tokens \[batch, 1 + N, D\], CLS first, in 32 bits.
 pub(super) fn embed(
     checkpoint: &Checkpoint,
     convention: PositionConvention,
@@ -31,30 +31,29 @@ pub(super) fn embed(
         (Target::OnnxRuntime, Precision::Fp16) => {
             let (projection, bias) = centred(projection);
             added.slice_mut(ndarray::s![1.., ..]).zip_mut_with(&bias, |added, bias| *added += bias);
-            let rows = in_rows(checkpoint, graph);
+            let rows = to_rows(checkpoint, graph);
             project_half(graph, &rows, projection, checkpoint)?
         }
         (Target::OnnxRuntime, _) => {
-            let rows = in_rows(checkpoint, graph);
+            let rows = to_rows(checkpoint, graph);
             let levels = to_single(graph, "levels", &rows);
-            let rows = layers::dense(graph, PATCH, &levels, projection, End::None)?;
-            in_images(checkpoint, graph, &rows)
+            let rows = layers::dense(graph, PATCH, &levels, projection, Epilogue::None)?;
+            to_images(checkpoint, graph, &rows)
         }
-        // One node for other engines to know patches by.
+        // The form in which other engines recognise patches.
         _ => convolve(checkpoint, graph, projection)?,
     };
-    // A row of zeros in front, to which the CLS token is added along with its position: no `Expand` to the batch.
+    // CLS starts as a row of zeros, to which token and position are added: no `Expand` to the batch.
     let pads = graph.integers("cls.pads", &[0, 1, 0, 0, 0, 0]);
     let padded = graph.node("Pad", "patches.padded", &[&patches, &pads], Attributes::none());
-    let added = graph.constant("vision_model.embeddings.added", &[1, added.nrows(), hidden], &in_order(added))?;
+    let added = graph.constant("vision_model.embeddings.added", &[1, added.nrows(), hidden], &row_major(added))?;
     Ok(graph.node("Add", "vision_model.embeddings", &[&padded, &added], Attributes::none()))
 }
 
-/// The pixels of each patch in a row, in the order of the projection's weights: \[batch * N, 3 * P * P\], bytes.
+/// One row of pixels per patch, in the order of the projection's weights: \[batch * N, 3 * P * P\], bytes.
 ///
-/// Cut by a transposition, and multiplied as any layer: with a convolution, CUDA was seen to take 15 ms longer whenever the size of
-/// the batch had changed.
-fn in_rows(checkpoint: &Checkpoint, graph: &mut GraphBuilder<'_>) -> Value {
+/// Transposed and then multiplied like any layer. A convolution on CUDA took 15 ms longer after each change of batch size.
+fn to_rows(checkpoint: &Checkpoint, graph: &mut GraphBuilder<'_>) -> Value {
     let (grid, patch) = (checkpoint.grid() as i64, checkpoint.architecture.patch_size as i64);
     let pixels = graph.input("pixels");
     let split = graph.integers("patches.split", &[-1, 3, grid, patch, grid, patch]);
@@ -66,13 +65,13 @@ fn in_rows(checkpoint: &Checkpoint, graph: &mut GraphBuilder<'_>) -> Value {
 }
 
 /// \[batch * N, D\] to \[batch, N, D\].
-fn in_images(checkpoint: &Checkpoint, graph: &mut GraphBuilder<'_>, rows: &Value) -> Value {
+fn to_images(checkpoint: &Checkpoint, graph: &mut GraphBuilder<'_>, rows: &Value) -> Value {
     let (grid, hidden) = (checkpoint.grid() as i64, checkpoint.architecture.vision.hidden as i64);
     let shape = graph.integers("patches.shape", &[-1, grid * grid, hidden]);
     graph.node("Reshape", "patches", &[rows, &shape], Attributes::none())
 }
 
-/// The projection in 16 bits, without its bias.
+/// The projection in 16 bits, without bias.
 fn project_half(
     graph: &mut GraphBuilder<'_>,
     rows: &Value,
@@ -80,20 +79,21 @@ fn project_half(
     checkpoint: &Checkpoint,
 ) -> Result<Value, ExportError> {
     let levels = to_half(graph, "levels", rows);
-    let middle = graph.half("levels.middle", &[], &[f32::from(MIDDLE)])?;
+    let middle = graph.constant_f16("levels.middle", &[], &[f32::from(MID_GREY)])?;
     let levels = graph.node("Sub", "levels.centred", &[&levels, &middle], Attributes::none());
     let shape = [projection.nrows(), projection.ncols()];
-    let weight = graph.half(&format!("{PATCH}.weight"), &shape, &in_order(projection))?;
-    let rows = linear(graph, PATCH, &levels, &weight, None);
-    let patches = in_images(checkpoint, graph, &rows);
+    let weight = graph.constant_f16(&format!("{PATCH}.weight"), &shape, &row_major(projection))?;
+    let rows = gemm(graph, PATCH, &levels, &weight, None);
+    let patches = to_images(checkpoint, graph, &rows);
     Ok(to_single(graph, "patches.single", &patches))
 }
 
+/// The projection as a convolution.
 fn convolve(checkpoint: &Checkpoint, graph: &mut GraphBuilder<'_>, dense: Dense) -> Result<Value, ExportError> {
     let (grid, patch) = (checkpoint.grid(), checkpoint.architecture.patch_size);
     let hidden = dense.weight.nrows();
     let bias = dense.biases().to_vec();
-    let weight = graph.constant(&format!("{PATCH}.weight"), &[hidden, 3, patch, patch], &in_order(dense.weight))?;
+    let weight = graph.constant(&format!("{PATCH}.weight"), &[hidden, 3, patch, patch], &row_major(dense.weight))?;
     let bias = graph.constant(&format!("{PATCH}.bias"), &[hidden], &bias)?;
     let pixels = graph.input("pixels");
     let levels = graph.node("Cast", "levels", &[&pixels], Attributes::to(DataType::Float));
@@ -123,14 +123,14 @@ fn fold_normalisation(weights: &Weights, preprocessing: &Preprocessing) -> Resul
     Ok(Dense { weight, bias: Some(bias) })
 }
 
-/// The weights of levels less [`MIDDLE`], which are the same, and the bias that goes with them.
+/// The projection for levels less [`MID_GREY`]: unchanged weights, and the bias that makes up for the difference.
 fn centred(projection: Dense) -> (Array2<f32>, Array1<f32>) {
     let sums = projection.weight.map_axis(Axis(1), |row| row.iter().map(|value| f64::from(*value)).sum::<f64>());
-    let bias = projection.biases() + sums.mapv(|sum| (sum * f64::from(MIDDLE)) as f32);
+    let bias = projection.biases() + sums.mapv(|sum| (sum * f64::from(MID_GREY)) as f32);
     (projection.weight, bias)
 }
 
-/// What is added to the padded patches: the CLS token with its position, then the patches' positions.
+/// What is added to the padded patches \[1 + N, D\]: the CLS token with its position, then the patches' positions.
 fn positions(weights: &Weights, grid: usize, convention: PositionConvention) -> Result<Array2<f32>, ExportError> {
     let name = "vision_model.embeddings.position_embeddings";
     let stored = weights.reshaped(name, weights.shape(name)?[1])?;

@@ -1,15 +1,14 @@
 //! Position embeddings resampled to the model's grid.
 //!
-//! Bicubic (Keys, a = -0.75), no antialiasing, pixel centres at half, borders repeated: what PyTorch's `interpolate` does
-//! with `mode="bicubic", align_corners=False`. Where a target cell's centre falls depends on the
-//! [`PositionConvention`].
+//! Bicubic (Keys, a = -0.75), without antialiasing, with pixel centres at 0.5 and repeated borders, like PyTorch's `interpolate`
+//! with `mode="bicubic", align_corners=False`. The [`PositionConvention`] decides where the centre of a target cell falls.
 
 use ndarray::{Array2, ArrayView2};
-use radzero_core::manifest::PositionConvention;
+use radzero_format::manifest::PositionConvention;
 
 /// Resamples `stored` \[m * m, D\], row-major, to \[g * g, D\].
 ///
-/// Equal grids are left as they are, in both conventions, as in transformers.
+/// As in transformers, equal grids are left unchanged in both conventions.
 pub(crate) fn resample(stored: ArrayView2<'_, f32>, grid: usize, convention: PositionConvention) -> Array2<f32> {
     let side = stored.nrows().isqrt();
     if side == grid {
@@ -31,7 +30,7 @@ pub(crate) fn resample(stored: ArrayView2<'_, f32>, grid: usize, convention: Pos
 /// The four source cells of a target cell along one axis, with their weights.
 fn taps(cell: usize, side: usize, grid: usize, convention: PositionConvention) -> [(usize, f64); 4] {
     let source = (cell as f64 + 0.5) * side as f64 / convention.scaled_side(grid) - 0.5;
-    // The centre itself is not clamped, the cells read are: so does PyTorch.
+    // Like PyTorch, clamps the cells that are read and not the centre.
     let first = source.floor();
     let t = source - first;
     let weights = [outer(t + 1.0), inner(t), inner(1.0 - t), outer(2.0 - t)];
@@ -41,50 +40,24 @@ fn taps(cell: usize, side: usize, grid: usize, convention: PositionConvention) -
     })
 }
 
+/// The kernel's parameter.
 const A: f64 = -0.75;
 
-/// Keys' kernel for distances up to 1.
+/// Keys' cubic kernel for distances of 0 to 1.
 fn inner(x: f64) -> f64 {
     ((A + 2.0) * x - (A + 3.0)) * x * x + 1.0
 }
 
-/// Keys' kernel for distances of 1 to 2.
+/// Keys' cubic kernel for distances of 1 to 2.
 fn outer(x: f64) -> f64 {
     ((A * x - 5.0 * A) * x + 8.0 * A) * x - 4.0 * A
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, reason = "tests")]
 mod tests {
-    use serde_json::Value;
-
     use super::*;
 
-    fn matrix(values: &Value, width: usize) -> Array2<f32> {
-        let values: Vec<f32> = values.as_array().unwrap().iter().map(|value| value.as_f64().unwrap() as f32).collect();
-        Array2::from_shape_vec((values.len() / width, width), values).unwrap()
-    }
-
-    #[test]
-    fn equals_torch_in_both_conventions() {
-        let golden: Value = serde_json::from_str(include_str!("../../tests/golden/golden.json")).unwrap();
-        let cases = golden["positions"].as_array().unwrap();
-        assert_eq!(cases.len(), 3);
-        for case in cases {
-            let size = |name: &str| case[name].as_u64().unwrap() as usize;
-            let stored = matrix(&case["patches"], size("width"));
-            assert_eq!(stored.nrows(), size("stored").pow(2));
-            for (name, convention) in [("offset", PositionConvention::Offset), ("size", PositionConvention::Size)] {
-                let found = resample(stored.view(), size("grid"), convention);
-                let expected = matrix(&case[name], size("width"));
-                assert_eq!(found.dim(), expected.dim());
-                let worst = (&found - &expected).fold(0.0_f32, |worst, value| worst.max(value.abs()));
-                assert!(worst < 2e-5, "{name} {} to {}: {worst}", size("stored"), size("grid"));
-            }
-            let (offset, size) = (matrix(&case["offset"], size("width")), matrix(&case["size"], size("width")));
-            assert_ne!(offset, size, "the conventions must differ, or the test tells nothing");
-        }
-    }
+    // What PyTorch gives is compared in tests/position.rs.
 
     #[test]
     fn an_equal_grid_is_left_alone() {

@@ -1,11 +1,11 @@
-//! A graph under construction: nodes in order, small constants inside, large ones in the external data file.
+//! Builds one graph: nodes in order, small constants in the graph file, large ones in its external data file.
 
 use std::collections::BTreeSet;
 
 use half::f16;
 use prost::Message as _;
-use radzero_core::manifest::{Dimension, Element, Graph, OPERATORS_VERSION, Target, Tensor};
-use radzero_core::operators::{DOMAIN, Operator};
+use radzero_format::manifest::{Dimension, Element, Graph, OPERATORS_VERSION, Target, Tensor};
+use radzero_format::operators::{DOMAIN, Operator};
 
 use super::functions;
 use super::proto::{
@@ -14,17 +14,17 @@ use super::proto::{
 };
 use crate::checkpoint::Weights;
 use crate::error::ExportError;
+use crate::metadata::Metadata;
 use crate::progress::Counter;
 use crate::write::{Output, OutputFile};
 
-/// Standard operator set: the newest whose operators ONNX Runtime 1.24 implements on the CPU, and the first with no need
-/// for newer ones (Gelu is in since 20).
+/// Version of the standard operator set: the newest that ONNX Runtime 1.24 implements on the CPU. `Gelu` needs 20 or later.
 pub(crate) const OPSET: u32 = 21;
 
-/// ONNX Runtime's own operators.
+/// Domain of ONNX Runtime's own operators.
 pub(super) const CONTRIB: &str = "com.microsoft";
 
-/// Constants of fewer bytes stay inside the graph file.
+/// Constants of fewer bytes than this stay in the graph file.
 const INLINE: usize = 128;
 
 /// A value of the graph, by name.
@@ -39,7 +39,8 @@ pub(crate) struct GraphBuilder<'a> {
     graph: GraphProto,
     contract: Graph,
     target: Target,
-    /// The project's own operators that the graph has.
+    metadata: &'a Metadata,
+    /// The project's own operators that the graph uses.
     functions: BTreeSet<Operator>,
 }
 
@@ -48,6 +49,7 @@ impl<'a> GraphBuilder<'a> {
     pub(crate) fn begin(
         contract: Graph,
         target: Target,
+        metadata: &'a Metadata,
         weights: &'a Weights,
         output: &Output,
         progress: Counter<'a>,
@@ -56,18 +58,18 @@ impl<'a> GraphBuilder<'a> {
         let name = contract.file.trim_end_matches(".onnx").to_owned();
         let graph = GraphProto {
             name: Some(name),
-            input: contract.inputs.iter().map(value_info).collect(),
-            output: contract.outputs.iter().map(value_info).collect(),
+            input: contract.inputs.iter().map(of_tensor).collect(),
+            output: contract.outputs.iter().map(of_tensor).collect(),
             ..GraphProto::default()
         };
-        Ok(Self { weights, data, progress, graph, contract, target, functions: BTreeSet::new() })
+        Ok(Self { weights, data, progress, graph, contract, target, metadata, functions: BTreeSet::new() })
     }
 
     pub(crate) fn weights(&self) -> &'a Weights {
         self.weights
     }
 
-    /// Which operators the graph may be made of.
+    /// Which operators the graph may use.
     pub(crate) fn target(&self) -> Target {
         self.target
     }
@@ -78,7 +80,7 @@ impl<'a> GraphBuilder<'a> {
         Value(name.to_owned())
     }
 
-    /// A checkpoint tensor as it is.
+    /// A checkpoint tensor, unchanged, as 32-bit floats.
     pub(crate) fn weight(&mut self, name: &str) -> Result<Value, ExportError> {
         let shape = self.weights.shape(name)?.to_vec();
         let bytes = 4 * shape.iter().product::<usize>();
@@ -96,26 +98,26 @@ impl<'a> GraphBuilder<'a> {
         Ok(self.external(name, DataType::Float, &shape, offset, bytes))
     }
 
-    /// A constant of 32-bit floats that was computed; `values` are in row-major order.
+    /// A constant of 32-bit floats; `values` are in row-major order.
     pub(crate) fn constant(&mut self, name: &str, shape: &[usize], values: &[f32]) -> Result<Value, ExportError> {
         let bytes = values.iter().flat_map(|value| value.to_le_bytes()).collect();
         self.computed(name, DataType::Float, shape, bytes, values.len())
     }
 
     /// A constant of 16-bit floats, rounded to nearest even.
-    pub(crate) fn half(&mut self, name: &str, shape: &[usize], values: &[f32]) -> Result<Value, ExportError> {
+    pub(crate) fn constant_f16(&mut self, name: &str, shape: &[usize], values: &[f32]) -> Result<Value, ExportError> {
         let bytes = values.iter().flat_map(|value| f16::from_f32(*value).to_le_bytes()).collect();
         self.computed(name, DataType::Float16, shape, bytes, values.len())
     }
 
-    /// A constant of signed bytes.
-    pub(crate) fn bytes(&mut self, name: &str, shape: &[usize], values: &[i8]) -> Result<Value, ExportError> {
+    /// A constant of 8-bit integers.
+    pub(crate) fn constant_i8(&mut self, name: &str, shape: &[usize], values: &[i8]) -> Result<Value, ExportError> {
         let bytes = values.iter().map(|value| value.cast_unsigned()).collect();
         self.computed(name, DataType::Int8, shape, bytes, values.len())
     }
 
     /// A constant of 32-bit integers.
-    pub(crate) fn words(&mut self, name: &str, values: &[i32]) -> Result<Value, ExportError> {
+    pub(crate) fn constant_i32(&mut self, name: &str, values: &[i32]) -> Result<Value, ExportError> {
         let bytes = values.iter().flat_map(|value| value.to_le_bytes()).collect();
         self.computed(name, DataType::Int32, &[values.len()], bytes, values.len())
     }
@@ -129,7 +131,7 @@ impl<'a> GraphBuilder<'a> {
         values: usize,
     ) -> Result<Value, ExportError> {
         debug_assert_eq!(shape.iter().product::<usize>(), values);
-        // Progress is counted in the checkpoint's bytes, whatever becomes of them.
+        // Progress counts 4 bytes for each value, whatever its type in the graph.
         self.progress.add(4 * values as u64);
         if bytes.len() < INLINE {
             return Ok(self.inline(name, data_type, shape, bytes));
@@ -139,29 +141,29 @@ impl<'a> GraphBuilder<'a> {
         Ok(self.external(name, data_type, shape, offset, bytes.len()))
     }
 
-    /// A small list of integers (shapes, axes, indices).
+    /// A short list of 64-bit integers: a shape, axes or indices.
     pub(crate) fn integers(&mut self, name: &str, values: &[i64]) -> Value {
         let bytes = values.iter().flat_map(|value| value.to_le_bytes()).collect();
         self.inline(name, DataType::Int64, &[values.len()], bytes)
     }
 
-    /// A single integer, of no axes.
+    /// A 64-bit integer scalar.
     pub(crate) fn integer(&mut self, name: &str, value: i64) -> Value {
         self.inline(name, DataType::Int64, &[], value.to_le_bytes().into())
     }
 
-    /// A single float, of no axes.
+    /// A 32-bit float scalar.
     pub(crate) fn float(&mut self, name: &str, value: f32) -> Value {
         self.inline(name, DataType::Float, &[], value.to_le_bytes().into())
     }
 
-    /// A standard operator with one output, which takes the node's name.
+    /// A standard operator with one output, named like the node.
     pub(crate) fn node(&mut self, operator: &str, name: &str, inputs: &[&Value], attributes: Attributes) -> Value {
         let inputs: Vec<_> = inputs.iter().copied().map(Some).collect();
         self.push("", operator, name, &inputs, attributes)
     }
 
-    /// An operator of ONNX Runtime's own; `None` leaves an optional input out.
+    /// One of ONNX Runtime's own operators; `None` omits an optional input. Its output should be [declared](Self::declare).
     pub(crate) fn contrib(
         &mut self,
         operator: &str,
@@ -173,8 +175,9 @@ impl<'a> GraphBuilder<'a> {
         self.push(CONTRIB, operator, name, inputs, attributes)
     }
 
-    /// ONNX Runtime's sum of a branch, the residual and the branch's bias, and the sum's norm; `inputs` are branch, residual, the
-    /// norm's weight and bias, the branch's bias. Returns the norm and the sum.
+    /// ONNX Runtime's `SkipLayerNormalization`: the sum of a branch, its bias and the residual, and the layer norm of that sum.
+    /// `inputs` are branch, residual, weight and bias of the norm, bias of the branch. Returns norm and sum, to be
+    /// [declared](Self::declare).
     pub(crate) fn skip_layer_norm(
         &mut self,
         name: &str,
@@ -184,14 +187,20 @@ impl<'a> GraphBuilder<'a> {
         let normed = self.contrib("SkipLayerNormalization", name, &inputs.map(Some), attributes);
         let sum = format!("{name}.sum");
         if let Some(node) = self.graph.node.last_mut() {
-            // Mean and deviation lie between, and are left out.
+            // The optional outputs in between, mean and inverse deviation, are omitted.
             node.output.extend([String::new(), String::new(), sum.clone()]);
         }
         (normed, Value(sum))
     }
 
-    /// An operator of the project's own, which is defined in the model too, as a function of others.
-    pub(crate) fn own(&mut self, operator: Operator, name: &str, inputs: &[&Value], attributes: Attributes) -> Value {
+    /// One of the project's own operators. The model also holds its definition, as a function.
+    pub(crate) fn custom(
+        &mut self,
+        operator: Operator,
+        name: &str,
+        inputs: &[&Value],
+        attributes: Attributes,
+    ) -> Value {
         debug_assert_eq!(
             self.target,
             Target::OnnxRuntime,
@@ -200,6 +209,15 @@ impl<'a> GraphBuilder<'a> {
         self.functions.insert(operator);
         let inputs: Vec<_> = inputs.iter().copied().map(Some).collect();
         self.push(DOMAIN, operator.name(), name, &inputs, attributes)
+    }
+
+    /// States the element type of a value that ONNX's shape inference cannot derive, as it has no schemas of ONNX Runtime's
+    /// operators. Strict checks need this for functions that contain such an operator: they excuse the missing type only in the
+    /// graph that contains the operator itself.
+    ///
+    /// States no shape, as ONNX Runtime would then fuse more nodes, which changes how results are rounded.
+    pub(crate) fn declare(&mut self, value: &Value, data_type: DataType) {
+        self.graph.value_info.push(value_info(&value.0, data_type, None));
     }
 
     fn push(
@@ -221,7 +239,7 @@ impl<'a> GraphBuilder<'a> {
         Value(name.to_owned())
     }
 
-    /// Completes both files; `result` becomes the graph's one output.
+    /// Completes both files; `result` becomes the graph's only output.
     pub(crate) fn finish(mut self, result: &Value, output: &mut Output) -> Result<Graph, ExportError> {
         let declared = self.contract.outputs.first().map_or(String::new(), |output| output.name.clone());
         for name in self.graph.node.iter_mut().flat_map(|node| node.output.iter_mut().chain(&mut node.input)) {
@@ -243,6 +261,7 @@ impl<'a> GraphBuilder<'a> {
             producer_version: Some(env!("CARGO_PKG_VERSION").into()),
             graph: Some(self.graph),
             opset_import,
+            metadata_props: self.metadata.entries().map(|(key, value)| entry(key, value)).collect(),
             functions: self.functions.into_iter().map(functions::definition).collect(),
         };
         output.finish(self.data)?;
@@ -250,8 +269,8 @@ impl<'a> GraphBuilder<'a> {
         Ok(self.contract)
     }
 
-    /// Pads the data file so that the next tensor can be mapped where it lies (64 bytes for vector loads, a page where it
-    /// is large); where it starts.
+    /// Pads the data file so that the next tensor can be used where it is mapped: 64 bytes for vector loads, a page for large
+    /// tensors. Returns the tensor's offset.
     fn align(&mut self, bytes: usize) -> Result<u64, ExportError> {
         let alignment = if bytes >= 1 << 20 { 4096 } else { 64 };
         let offset = self.data.written().next_multiple_of(alignment);
@@ -265,11 +284,10 @@ impl<'a> GraphBuilder<'a> {
     }
 
     fn external(&mut self, name: &str, data_type: DataType, shape: &[usize], offset: u64, bytes: usize) -> Value {
-        let entry = |key: &str, value: String| StringStringEntryProto { key: Some(key.into()), value: Some(value) };
         let external_data = vec![
-            entry("location", self.data.name().to_owned()),
-            entry("offset", offset.to_string()),
-            entry("length", bytes.to_string()),
+            entry("location", self.data.name()),
+            entry("offset", &offset.to_string()),
+            entry("length", &bytes.to_string()),
         ];
         let data_location = Some(EXTERNAL);
         self.initializer(TensorProto { external_data, data_location, ..tensor(name, data_type, shape) })
@@ -284,6 +302,10 @@ impl<'a> GraphBuilder<'a> {
 
 pub(super) fn opset(domain: &str, version: i64) -> OperatorSetIdProto {
     OperatorSetIdProto { domain: Some(domain.into()), version: Some(version) }
+}
+
+fn entry(key: &str, value: &str) -> StringStringEntryProto {
+    StringStringEntryProto { key: Some(key.to_owned()), value: Some(value.to_owned()) }
 }
 
 /// Attributes of a node.
@@ -310,7 +332,7 @@ impl Attributes {
         self
     }
 
-    /// The element type that `Cast` converts to.
+    /// `Cast`'s target element type.
     pub(crate) fn to(data_type: DataType) -> Self {
         Self::none().integer("to", data_type as i64)
     }
@@ -329,7 +351,7 @@ fn tensor(name: &str, data_type: DataType, shape: &[usize]) -> TensorProto {
     }
 }
 
-fn value_info(tensor: &Tensor) -> ValueInfoProto {
+fn of_tensor(tensor: &Tensor) -> ValueInfoProto {
     let data_type = match tensor.element {
         Element::U8 => DataType::Uint8,
         Element::I64 => DataType::Int64,
@@ -340,6 +362,10 @@ fn value_info(tensor: &Tensor) -> ValueInfoProto {
         Dimension::Free(name) => DimensionProto { dim_value: None, dim_param: Some(name.clone()) },
     };
     let shape = TensorShapeProto { dim: tensor.shape.iter().map(dimension).collect() };
-    let tensor_type = TensorType { elem_type: Some(data_type as i32), shape: Some(shape) };
-    ValueInfoProto { name: Some(tensor.name.clone()), r#type: Some(TypeProto { tensor_type: Some(tensor_type) }) }
+    value_info(&tensor.name, data_type, Some(shape))
+}
+
+fn value_info(name: &str, data_type: DataType, shape: Option<TensorShapeProto>) -> ValueInfoProto {
+    let tensor_type = TensorType { elem_type: Some(data_type as i32), shape };
+    ValueInfoProto { name: Some(name.to_owned()), r#type: Some(TypeProto { tensor_type: Some(tensor_type) }) }
 }

@@ -1,9 +1,9 @@
-//! What the project's own operators are, in terms of others.
+//! Definitions of the project's own operators by other operators, as functions of the model.
 //!
-//! A model holds these definitions. `radzero-core` brings kernels for the operators on processors where that pays; any other
-//! session puts the definition in an operator's place, and folds what it does to weights into them when it is opened.
+//! On processors that `radzero-kernels` supports, `radzero-core` runs its own kernels for these operators. Any other session
+//! replaces them by their definitions, and folds the part that only rearranges weights when it opens the model.
 
-use radzero_core::operators::{Attention, DOMAIN, Operator};
+use radzero_format::operators::{ATTENTION_LEVELS, DOMAIN, Operator};
 
 use super::builder::{Attributes, CONTRIB, OPSET, attribute, opset};
 use super::proto::{AttributeProto, AttributeType, DataType, FunctionProto, NodeProto};
@@ -28,8 +28,8 @@ pub(super) fn definition(operator: Operator) -> FunctionProto {
         Operator::Attention => (vec!["q", "k", "v"], vec![attention(&["q", "k", "v"])]),
         Operator::AttentionInt16 => {
             let mut nodes = by_head();
-            nodes.extend(levels("q"));
-            nodes.extend(levels("k"));
+            nodes.extend(round("q"));
+            nodes.extend(round("k"));
             nodes.push(attention(&["q_rounded", "k_rounded", "v"]));
             (vec!["q", "k", "v"], nodes)
         }
@@ -47,8 +47,8 @@ pub(super) fn definition(operator: Operator) -> FunctionProto {
     }
 }
 
-/// `x` times the weights \[panels, inputs, width\], plus bias; the weights are put back into \[inputs, outputs\] first, the
-/// zeros behind the last output cut off.
+/// `x` times the weights, plus bias. The weights are first unpacked from \[panels, inputs, width\] to \[inputs, outputs\], without
+/// the padding after the last output.
 fn linear(result: &str) -> Vec<NodeProto> {
     let none = Attributes::none;
     vec![
@@ -63,13 +63,13 @@ fn linear(result: &str) -> Vec<NodeProto> {
     ]
 }
 
-/// The same with weights of 8 bits, \[panels, groups, width, group\]; see [`radzero_core::operators`] for what happens to `x`.
+/// The same in 8 bits, with weights \[panels, groups, width, group\]. [`radzero_format::operators`] says how `x` is rounded.
 fn int8(result: &str) -> Vec<NodeProto> {
     let none = Attributes::none;
     let plain = |operator, inputs: &[&str], output| node("", operator, inputs, output, none());
     let mut nodes = constants(255.0);
     nodes.extend([
-        // The reach of each row.
+        // The range of each row, zero included.
         integers("axis", &[1]),
         plain("ReduceMin", &["x", "axis"], "row_least"),
         plain("Min", &["row_least", "nothing"], "least"),
@@ -82,11 +82,11 @@ fn int8(result: &str) -> Vec<NodeProto> {
         plain("Neg", &["least"], "below"),
         plain("Div", &["below", "scale"], "exact_zero"),
         plain("Round", &["exact_zero"], "zero"),
-        // Its levels.
+        // Its levels, 0 to 255.
         plain("Add", &["level", "zero"], "from_zero"),
         plain("Clip", &["from_zero", "nothing", "levels"], "within"),
         node("", "Cast", &["within"], "bytes", Attributes::to(DataType::Uint8)),
-        // The weights as [inputs, outputs], what fills them up cut off.
+        // The weights as [inputs, outputs], without padding.
         node("", "Transpose", &["weight"], "by_input", none().integers("perm", &[1, 3, 0, 2])),
         node("", "Flatten", &["by_input"], "padded", none().integer("axis", 2)),
         node("", "Shape", &["x"], "inputs", none().integer("start", 1).integer("end", 2)),
@@ -94,7 +94,7 @@ fn int8(result: &str) -> Vec<NodeProto> {
         node("", "Concat", &["inputs", "outputs"], "extents", none().integer("axis", 0)),
         integers("first", &[0, 0]),
         plain("Slice", &["padded", "first", "extents"], "columns"),
-        // Sums of products without what the level of zero adds to them, which is exact, and back to floats.
+        // Exact integer products, less the part due to the level of zero; then back to floats.
         plain("MatMulInteger", &["bytes", "columns"], "products"),
         node("", "Cast", &["zero"], "whole_zero", Attributes::to(DataType::Int32)),
         plain("Mul", &["whole_zero", "sums"], "added"),
@@ -107,17 +107,17 @@ fn int8(result: &str) -> Vec<NodeProto> {
     nodes
 }
 
-/// What all rounding to so many levels shares.
+/// Constants for rounding to `levels`.
 fn constants(levels: f32) -> Vec<NodeProto> {
     vec![float("nothing", 0.0), float("levels", levels), float("smallest", f32::MIN_POSITIVE), float("one", 1.0)]
 }
 
-/// From the `reach` of `values` along an axis to their `scale`, what a level stands for, and the `level` of each, from that of zero on;
-/// `name` says how all these are called.
+/// From the `reach` of `values` along an axis: `scale`, the size of a level, and `level`, each value as a number of levels from
+/// zero. `name` maps these names to those in the function.
 fn scale(values: &str, axis: &str, name: impl Fn(&str) -> String) -> [NodeProto; 9] {
     let plain = |operator, inputs: &[&str], output: &str| node("", operator, inputs, &name(output), Attributes::none());
     [
-        // Not a number where a value is not, which rounding would lose.
+        // NaN if any value is NaN or infinite; rounding would lose that.
         plain("Mul", &[values, "nothing"], "nothings"),
         plain("ReduceSum", &[&name("nothings"), axis], "check"),
         plain("Add", &[&name("reach"), &name("check")], "checked"),
@@ -134,15 +134,15 @@ fn attention(inputs: &[&str]) -> NodeProto {
     node(CONTRIB, "MultiHeadAttention", inputs, "y", Attributes(vec![heads("num_heads")]))
 }
 
-/// An attribute whose value is the operator's number of heads.
+/// An attribute that takes the operator's number of heads.
 fn heads(name: &str) -> AttributeProto {
     AttributeProto { ref_attr_name: Some(Operator::HEADS.into()), ..attribute(name, AttributeType::Int) }
 }
 
-/// What the rounding of queries and that of keys share.
+/// The shapes with and without an axis of heads, and constants, for rounding both queries and keys.
 fn by_head() -> Vec<NodeProto> {
     let none = Attributes::none;
-    let mut nodes = constants(Attention::LEVELS);
+    let mut nodes = constants(ATTENTION_LEVELS);
     nodes.extend([
         node("", "Constant", &[], "heads", Attributes(vec![heads("value_int")])),
         integers("one_axis", &[1]),
@@ -155,8 +155,8 @@ fn by_head() -> Vec<NodeProto> {
     nodes
 }
 
-/// `value` \[batch, tokens, width\] rounded by token and head.
-fn levels(value: &str) -> Vec<NodeProto> {
+/// Rounds `value` \[batch, tokens, width\] by token and head.
+fn round(value: &str) -> Vec<NodeProto> {
     let name = |part: &str| format!("{value}_{part}");
     let plain = |operator, inputs: &[&str], output: &str| node("", operator, inputs, &name(output), Attributes::none());
     let mut nodes = vec![

@@ -1,4 +1,4 @@
-//! Writing ONNX: the protobuf messages, and a builder of graphs with external data over them.
+//! Writes ONNX: the protobuf messages, and a builder of graphs with external data.
 
 mod builder;
 mod functions;

@@ -1,4 +1,4 @@
-//! The messages of ONNX's protobuf schema, as far as they are used (onnx.proto, IR version 10).
+//! The messages and fields of ONNX's protobuf schema that exports use (onnx.proto, IR version 10).
 
 use prost::Message;
 
@@ -41,11 +41,13 @@ pub(super) struct ModelProto {
     pub(super) graph: Option<GraphProto>,
     #[prost(message, repeated, tag = "8")]
     pub(super) opset_import: Vec<OperatorSetIdProto>,
+    #[prost(message, repeated, tag = "14")]
+    pub(super) metadata_props: Vec<StringStringEntryProto>,
     #[prost(message, repeated, tag = "25")]
     pub(super) functions: Vec<FunctionProto>,
 }
 
-/// An operator that is made of others.
+/// An operator defined by other operators.
 #[derive(Clone, PartialEq, Message)]
 pub(super) struct FunctionProto {
     #[prost(string, optional, tag = "1")]
@@ -84,6 +86,8 @@ pub(super) struct GraphProto {
     pub(super) input: Vec<ValueInfoProto>,
     #[prost(message, repeated, tag = "12")]
     pub(super) output: Vec<ValueInfoProto>,
+    #[prost(message, repeated, tag = "13")]
+    pub(super) value_info: Vec<ValueInfoProto>,
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -114,7 +118,7 @@ pub(crate) struct AttributeProto {
     pub(super) ints: Vec<i64>,
     #[prost(int32, optional, tag = "20")]
     pub(super) r#type: Option<i32>,
-    /// In a function: the attribute of the function whose value this one has.
+    /// Inside a function: the attribute of the function that supplies the value.
     #[prost(string, optional, tag = "21")]
     pub(super) ref_attr_name: Option<String>,
 }

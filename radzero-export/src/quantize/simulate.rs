@@ -1,36 +1,36 @@
-//! Layers with 8-bit inputs and weights, computed as the operator `LinearInt8` does, and their error.
+//! Computes layers with 8-bit inputs and weights as the operator `LinearInt8` does, and measures the error.
 
 use ndarray::{Array1, Array2, ArrayView2, Axis, s};
 
 use crate::dense::Dense;
 
-/// Strengths of smoothing that are tried, beside none.
+/// Strengths of smoothing to try, besides none.
 const ALPHAS: [f32; 3] = [0.5, 0.65, 0.8];
 
-/// Tokens of an image on which errors are measured, about.
+/// Approximate number of tokens per image on which errors are measured.
 const ROWS: usize = 160;
 
-/// A way to quantize the layers of a site.
+/// A way to quantize the layers that read a site.
 #[derive(Debug, Clone)]
 pub(super) struct Candidate {
-    /// Exponent and factors by which inputs are divided and weights multiplied.
+    /// Exponent and factors: inputs are divided by them, weights multiplied.
     pub(super) smoothing: Option<(f32, Array1<f32>)>,
 }
 
 /// Squared error and squared length of the exact output.
 #[derive(Debug, Default)]
-pub(super) struct Error {
+pub(super) struct Deviation {
     difference: f64,
     exact: f64,
 }
 
-impl Error {
+impl Deviation {
     pub(super) fn relative(&self) -> f32 {
         if self.difference == 0.0 { 0.0 } else { (self.difference / self.exact).sqrt() as f32 }
     }
 }
 
-/// No smoothing, and each strength of it, for layers whose inputs reach as far as `range`.
+/// Candidates without smoothing and with each strength of it, for layers whose inputs have this range.
 pub(super) fn candidates(range: Option<&Array1<f32>>, layers: &[Dense]) -> Vec<Candidate> {
     let plain = Candidate { smoothing: None };
     let Some(range) = range else { return vec![plain] };
@@ -41,7 +41,7 @@ pub(super) fn candidates(range: Option<&Array1<f32>>, layers: &[Dense]) -> Vec<C
         most
     });
     let smoothed = ALPHAS.map(|alpha| {
-        // Equation 4; a channel or a column of zeros needs no factor.
+        // Equation 4 of the paper. A channel or column of zeros gets no factor.
         let factor = |(&input, &weight): (&f32, &f32)| {
             let factor = input.powf(alpha) / weight.powf(1.0 - alpha);
             if factor.is_normal() { factor } else { 1.0 }
@@ -53,7 +53,7 @@ pub(super) fn candidates(range: Option<&Array1<f32>>, layers: &[Dense]) -> Vec<C
 
 impl Candidate {
     /// Adds the error of `layers` on `values` \[tokens, inputs\].
-    pub(super) fn measure(&self, values: &Array2<f32>, layers: &[Dense], error: &mut Error) {
+    pub(super) fn measure(&self, values: &Array2<f32>, layers: &[Dense], error: &mut Deviation) {
         let smoothed = match &self.smoothing {
             Some((_, scale)) => values / scale,
             None => values.clone(),
@@ -76,7 +76,7 @@ impl Candidate {
     }
 }
 
-/// Each row of inputs rounded to its 256 levels.
+/// Rounds each row of inputs to its 256 levels.
 fn round_rows(values: ArrayView2<'_, f32>) -> Array2<f32> {
     let mut rounded = values.to_owned();
     for mut row in rounded.rows_mut() {
@@ -93,7 +93,7 @@ fn round_rows(values: ArrayView2<'_, f32>) -> Array2<f32> {
     rounded
 }
 
-/// Each row of weights as signed bytes and the factor that turns them back.
+/// Rounds each row of weights to signed bytes; also returns the factor per row that converts them back.
 pub(crate) fn quantize_rows(weight: &Array2<f32>) -> (Array2<i8>, Array1<f32>) {
     let scales: Array1<f32> = weight
         .rows()
@@ -130,7 +130,7 @@ mod tests {
         for (rounded, value) in rounded.iter().zip(&values) {
             assert!((rounded - value).abs() <= step / 2.0 + 1e-6, "{value} {rounded}");
         }
-        // Positive inputs alone use all levels, too.
+        // Inputs that are all positive use all levels, too.
         let values = array![[2.0, 2.5]];
         assert!((round_rows(values.view())[[0, 0]] - 2.0).abs() <= 2.5 / 510.0);
     }
@@ -154,13 +154,13 @@ mod tests {
         let errors: Vec<f32> = candidates(Some(&range), &layers)
             .iter()
             .map(|candidate| {
-                let mut error = Error::default();
+                let mut error = Deviation::default();
                 candidate.measure(&values, &layers, &mut error);
                 error.relative()
             })
             .collect();
         assert_eq!(errors.len(), 1 + ALPHAS.len());
-        // Relative to the whole output, which the outlier dominates, plain rounding looks harmless; so does smoothing.
+        // The outlier dominates the output, so that even plain rounding has a small relative error.
         assert!(errors.iter().all(|error| error.is_finite() && *error > 0.0), "{errors:?}");
         assert!(errors[1] < errors[0], "{errors:?}");
     }

@@ -1,17 +1,17 @@
-//! The image encoder, from 8-bit pixels to the align transformer's output.
+//! The image encoder, from 8-bit pixels to the output of the align transformer.
 
 use ndarray::{Array2, ArrayView3, s};
-use radzero_core::manifest::PositionConvention;
+use radzero_format::manifest::PositionConvention;
 
 use super::ops::{attention, gelu, layer_norm, linear};
-use super::{Observer, Seen, Site};
+use super::{Observation, Observer, Site};
 use crate::checkpoint::{ALIGN_LAYER, Checkpoint, Stack, VISION_LAYER};
 use crate::error::ExportError;
 use crate::progress::Counter;
 
 const EMBEDDINGS: &str = "vision_model.embeddings.";
 
-/// The 1 + N tokens of an image \[3, S, S\]; `observer` sees what enters the fully connected layers on the way.
+/// The 1 + N tokens of an image \[3, S, S\]; `observer` receives the inputs of fully connected layers.
 pub(crate) fn tokens(
     checkpoint: &Checkpoint,
     convention: PositionConvention,
@@ -43,7 +43,7 @@ pub(crate) fn tokens(
     Ok(tokens)
 }
 
-/// Rescaled and normalised pixels, a row a patch, in the order of the convolution's weights.
+/// Rescaled and normalised pixels, one row per patch, in the order of the convolution's weights.
 fn patches(checkpoint: &Checkpoint, pixels: ArrayView3<'_, u8>) -> Array2<f32> {
     let (patch, grid) = (checkpoint.architecture.patch_size, checkpoint.grid());
     let pre = &checkpoint.preprocessing;
@@ -56,7 +56,7 @@ fn patches(checkpoint: &Checkpoint, pixels: ArrayView3<'_, u8>) -> Array2<f32> {
     })
 }
 
-/// Position embeddings at the model's grid: the stored patches, multiplied along each axis by the matrix of cubic weights.
+/// Position embeddings on the model's grid: the stored grid, multiplied along each axis by a matrix of cubic weights.
 fn positions(checkpoint: &Checkpoint, convention: PositionConvention) -> Result<Array2<f32>, ExportError> {
     let (side, grid) = (checkpoint.stored_grid, checkpoint.grid());
     let stored = checkpoint.weights.reshaped(&format!("{EMBEDDINGS}position_embeddings"), 1 + side * side)?;
@@ -105,7 +105,7 @@ fn block(
     observer: &mut Observer<'_>,
 ) -> Result<Array2<f32>, ExportError> {
     let weights = &checkpoint.weights;
-    let mut see = |site, values: &_| observer(Seen { block: name, qkv_bias: stack.qkv_bias, site, values });
+    let mut see = |site, values: &_| observer(Observation { block: name, qkv_bias: stack.qkv_bias, site, values });
     let normed = layer_norm(weights, &format!("{name}norm1"), &x, stack.eps)?;
     see(Site::Norm1, &normed)?;
     let part = |part| linear(weights, &format!("{name}attention.attention.{part}"), &normed, stack.qkv_bias);
@@ -117,7 +117,7 @@ fn block(
     let normed = layer_norm(weights, &format!("{name}norm2"), &x, stack.eps)?;
     see(Site::Norm2, &normed)?;
     let inside = gelu(linear(weights, &format!("{name}mlp.fc1"), &normed, true)?);
-    see(Site::Perceptron, &inside)?;
+    see(Site::Gelu, &inside)?;
     let inside = linear(weights, &format!("{name}mlp.fc2"), &inside, true)?;
     Ok(x + inside * &weights.vector(&format!("{name}layer_scale2.lambda1"))?)
 }

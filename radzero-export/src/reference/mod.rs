@@ -1,15 +1,15 @@
-//! The same computation once more, written plainly on the checkpoint's own tensors.
+//! A second, plain implementation of both encoders on the checkpoint's own tensors.
 //!
-//! Nothing is folded, fused or shared with the graphs: normalisation, LayerScale, position resampling, relative position
-//! buckets and attention are written out here a second time, after the published formulas. What comes out is stored as the
-//! model directory's self-test, so that any machine can prove that folding, graph and runtime agree with the checkpoint.
+//! Nothing is folded, fused or shared with the graphs: normalisation, LayerScale, position resampling, relative position buckets
+//! and attention are implemented a second time, from the published formulas. The outputs are stored as the model directory's
+//! self-test, with which any machine can check that folding, graph and runtime agree with the checkpoint.
 
 pub(crate) mod image;
 mod ops;
 pub(crate) mod text;
 
 use ndarray::{Array1, Array2, Axis};
-use radzero_core::manifest::{PositionConvention, Precision, SelfTest};
+use radzero_format::manifest::{PositionConvention, Precision, SelfTest};
 use safetensors::Dtype;
 use safetensors::tensor::{TensorView, serialize};
 use tokenizers::Tokenizer;
@@ -24,11 +24,10 @@ pub(crate) const FILE: &str = "self_test.safetensors";
 const SEED: u32 = 20_250_407;
 const PROMPTS: [&str; 2] = ["There is pneumothorax", "There is a small left pleural effusion"];
 
-/// Largest difference allowed for an embedding, and for a token at each precision, relative to the largest value where
-/// that is above 1 (it is not for cosine similarity).
+/// Largest allowed difference of a token or embedding value, relative to the largest value if that exceeds 1 (it does not for
+/// cosine similarity).
 ///
-/// In lower precision this proves that the graph is whole and computed as meant; how good its results are is measured on
-/// images.
+/// At lower precision this shows that the graph is complete and computed as intended. Quality is measured on images instead.
 fn tolerance(precision: Precision) -> f32 {
     match precision {
         Precision::Fp16 => 5e-3,
@@ -37,34 +36,34 @@ fn tolerance(precision: Precision) -> f32 {
     }
 }
 
-/// A place in a block of the image encoder whose values enter fully connected layers.
+/// A place in a block of the image encoder whose values are inputs of fully connected layers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Site {
-    /// After the first norm: queries, keys and values.
+    /// After the first norm; read by queries, keys and values.
     Norm1,
-    /// After attention: its output layer.
+    /// After attention; read by its output layer.
     Attention,
-    /// After the second norm: the perceptron's first layer.
+    /// After the second norm; read by the first layer of the MLP.
     Norm2,
-    /// After GELU: the perceptron's second layer.
-    Perceptron,
+    /// After GELU; read by the second layer of the MLP.
+    Gelu,
 }
 
 impl Site {
-    /// Its name, as of the graph's node.
+    /// Its name, which is that of the graph's node.
     pub(crate) fn within(self, block: &str) -> String {
         let name = match self {
             Self::Norm1 => "norm1",
             Self::Attention => "attention",
             Self::Norm2 => "norm2",
-            Self::Perceptron => "mlp.activation",
+            Self::Gelu => "mlp.activation",
         };
         format!("{block}{name}")
     }
 }
 
-/// Values on their way through a block.
-pub(crate) struct Seen<'a> {
+/// Values at a site.
+pub(crate) struct Observation<'a> {
     pub(crate) block: &'a str,
     pub(crate) qkv_bias: bool,
     pub(crate) site: Site,
@@ -72,20 +71,20 @@ pub(crate) struct Seen<'a> {
     pub(crate) values: &'a Array2<f32>,
 }
 
-impl Seen<'_> {
+impl Observation<'_> {
     pub(crate) fn name(&self) -> String {
         self.site.within(self.block)
     }
 }
 
-/// Looks at the values as they pass.
-pub(crate) type Observer<'a> = dyn FnMut(Seen<'_>) -> Result<(), ExportError> + 'a;
+/// Receives the values at each site, in order.
+pub(crate) type Observer<'a> = dyn FnMut(Observation<'_>) -> Result<(), ExportError> + 'a;
 
-/// The self-test's prompts, as the checkpoint's tokenizer reads them.
+/// The token ids of the self-test's prompts.
 pub(crate) struct Prompts(Vec<Vec<usize>>);
 
 impl Prompts {
-    /// Reads the tokenizer and checks that it belongs to the text encoder.
+    /// Reads the tokenizer, checks that it fits the text encoder, and tokenizes the prompts.
     pub(crate) fn read(checkpoint: &Checkpoint) -> Result<Self, ExportError> {
         let path = checkpoint.folder.join(TOKENIZER);
         let fail = |problem: String| ExportError::Tokenizer { path: path.clone(), problem, source: None };
@@ -101,7 +100,7 @@ impl Prompts {
         {
             return Err(fail(format!("token {token:?} has id {id}, but the text encoder has {vocabulary} words")));
         }
-        // The file's own padding and truncation are not the model's.
+        // The model does not use the padding and truncation that the file states.
         tokenizer.with_padding(None);
         tokenizer.with_truncation(None).map_err(|source| caused("truncation cannot be switched off", source))?;
         let most = checkpoint.text.max_tokens;
@@ -124,8 +123,8 @@ impl Prompts {
     }
 }
 
-/// The self-test's file and its entry in the manifest.
-pub(crate) struct Expectation {
+/// The content of the self-test's file, and its entry in the manifest.
+pub(crate) struct SelfTestFile {
     pub(crate) bytes: Vec<u8>,
     pub(crate) manifest: SelfTest,
 }
@@ -137,18 +136,19 @@ pub(crate) fn compute(
     precision: Precision,
     prompts: &Prompts,
     progress: &mut Counter<'_>,
-) -> Result<Expectation, ExportError> {
-    let pixels = radzero_core::manifest::self_test_pixels(SEED, checkpoint.image_size);
-    let tokens = end(checkpoint, image::tokens(checkpoint, convention, pixels.view(), progress, &mut |_| Ok(()))?)?;
+) -> Result<SelfTestFile, ExportError> {
+    let pixels = radzero_format::manifest::self_test_pixels(SEED, checkpoint.image_size);
+    let tokens =
+        shared_output(checkpoint, image::tokens(checkpoint, convention, pixels.view(), progress, &mut |_| Ok(()))?)?;
     let mut embeddings = Array2::zeros((prompts.len(), checkpoint.architecture.align.hidden));
     for (mut row, ids) in embeddings.rows_mut().into_iter().zip(&prompts.0) {
         row.assign(&text::embedding(checkpoint, ids, progress)?);
     }
-    let embeddings = end(checkpoint, embeddings)?;
-    finite("the image tokens", &tokens)?;
-    finite("the text embeddings", &embeddings)?;
+    let embeddings = shared_output(checkpoint, embeddings)?;
+    check_finite("the image tokens", &tokens)?;
+    check_finite("the text embeddings", &embeddings)?;
 
-    let indices = chosen(tokens.nrows());
+    let indices = stored_tokens(tokens.nrows());
     let tokens = tokens.select(Axis(0), &indices);
     let largest = tokens.iter().chain(&embeddings).fold(1.0_f32, |most, value| most.max(value.abs()));
     let manifest = SelfTest {
@@ -157,19 +157,19 @@ pub(crate) fn compute(
         prompts: PROMPTS.map(String::from).into(),
         tolerance: tolerance(precision) * largest,
     };
-    Ok(Expectation { bytes: file(&indices, &tokens, &embeddings)?, manifest })
+    Ok(SelfTestFile { bytes: serialized(&indices, &tokens, &embeddings)?, manifest })
 }
 
-/// The CLS token, the first patch, and six more spread over the image (fewer where there are fewer).
-fn chosen(tokens: usize) -> Vec<usize> {
+/// The tokens to store: CLS, the first patch, and up to six more spread over the image.
+fn stored_tokens(tokens: usize) -> Vec<usize> {
     let mut indices: Vec<usize> = [0, 1].into_iter().chain((1..=6).map(|part| part * (tokens - 1) / 6)).collect();
     indices.sort_unstable();
     indices.dedup();
     indices
 }
 
-/// The loss's shared LayerNorm and, for cosine similarity, length 1.
-fn end(checkpoint: &Checkpoint, rows: Array2<f32>) -> Result<Array2<f32>, ExportError> {
+/// The last layers of both encoders: the loss's shared LayerNorm and, for cosine similarity, scaling to length 1.
+fn shared_output(checkpoint: &Checkpoint, rows: Array2<f32>) -> Result<Array2<f32>, ExportError> {
     let loss = &checkpoint.architecture.loss;
     let rows = if loss.layer_norm {
         ops::layer_norm(&checkpoint.weights, &format!("{LOSS}layer_norm"), &rows, 1e-5)?
@@ -179,14 +179,15 @@ fn end(checkpoint: &Checkpoint, rows: Array2<f32>) -> Result<Array2<f32>, Export
     Ok(if loss.operator.is_normalised() { ops::unit_length(rows) } else { rows })
 }
 
-pub(crate) fn finite(what: &'static str, values: &Array2<f32>) -> Result<(), ExportError> {
+/// Fails if a value is infinite or NaN.
+pub(crate) fn check_finite(what: &'static str, values: &Array2<f32>) -> Result<(), ExportError> {
     match values.iter().filter(|value| !value.is_finite()).count() {
         0 => Ok(()),
         found => Err(ExportError::NotFinite { what, found, total: values.len() }),
     }
 }
 
-fn file(indices: &[usize], tokens: &Array2<f32>, embeddings: &Array2<f32>) -> Result<Vec<u8>, ExportError> {
+fn serialized(indices: &[usize], tokens: &Array2<f32>, embeddings: &Array2<f32>) -> Result<Vec<u8>, ExportError> {
     let indices = Array1::from_iter(indices.iter().map(|index| *index as i64));
     let index_bytes: Vec<u8> = indices.iter().flat_map(|index| index.to_le_bytes()).collect();
     let bytes = |values: &Array2<f32>| values.iter().flat_map(|value| value.to_le_bytes()).collect::<Vec<u8>>();

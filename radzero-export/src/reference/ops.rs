@@ -1,4 +1,4 @@
-//! Layers, one obvious way each, over all cores.
+//! Layers, each implemented in the most obvious way, on all cores.
 
 use ndarray::linalg::general_mat_mul;
 use ndarray::parallel::prelude::*;
@@ -20,7 +20,7 @@ pub(super) fn linear(weights: &Weights, name: &str, x: &Array2<f32>, bias: bool)
     Ok(y)
 }
 
-/// Mean 0 and variance 1 for each row, then weight and bias.
+/// Normalises each row to mean 0 and variance 1, then applies weight and bias.
 pub(super) fn layer_norm(weights: &Weights, name: &str, x: &Array2<f32>, eps: f32) -> Result<Array2<f32>, ExportError> {
     let weight = weights.vector(&format!("{name}.weight"))?;
     let bias = weights.vector(&format!("{name}.bias"))?;
@@ -43,7 +43,7 @@ pub(super) fn gelu(mut x: Array2<f32>) -> Array2<f32> {
     x
 }
 
-/// softmax(q k^T / sqrt(d) + bias) v, head by head; `bias` is \[heads, rows, rows\].
+/// softmax(q k^T / sqrt(d) + bias) v for each head; `bias` is \[heads, rows, rows\].
 pub(super) fn attention(
     q: &Array2<f32>,
     k: &Array2<f32>,
@@ -76,7 +76,7 @@ pub(super) fn attention(
     all
 }
 
-/// Each row divided by its length (PyTorch's `normalize`: by 1e-12 where shorter).
+/// Divides each row by its length, or by 1e-12 if that is larger, as PyTorch's `normalize`.
 pub(super) fn unit_length(mut x: Array2<f32>) -> Array2<f32> {
     for mut row in x.rows_mut() {
         let length = row.iter().map(|value| f64::from(*value).powi(2)).sum::<f64>().sqrt().max(1e-12);

@@ -33,12 +33,12 @@ pub(super) fn embedding(
     if checkpoint.architecture.loss.text_features_l2_norm {
         pooled = unit_length(pooled);
     }
-    // Of a projection to twice the width, the second half is the embedding.
+    // The projection has twice the width; its second half is the embedding.
     let skipped = pooled.ncols() - checkpoint.architecture.align.hidden;
     Ok(pooled.slice(s![0, skipped..]).to_owned())
 }
 
-/// 2, 3, 4, ... for tokens, 1 for padding.
+/// Positions: 2, 3, 4, ... for tokens, 1 for padding.
 fn positions(ids: &[usize]) -> Vec<usize> {
     let mut next = 1;
     let position = |id: &usize| {
@@ -51,14 +51,14 @@ fn positions(ids: &[usize]) -> Vec<usize> {
     ids.iter().map(position).collect()
 }
 
-/// \[heads, length, length\] from \[32, heads\].
+/// The bias of attention scores \[heads, length, length\], from the table \[32, heads\].
 fn bias(table: &Array2<f32>, length: usize) -> Array3<f32> {
     Array3::from_shape_fn((table.ncols(), length, length), |(head, query, key)| {
         table[[bucket(query as i64 - key as i64), head]]
     })
 }
 
-/// MPNet's bucket of a distance from key to query: 16 for each direction, keys after the query in the upper ones.
+/// MPNet's bucket of a distance from key to query: 16 per direction, the upper ones for keys after the query.
 pub(crate) fn bucket(distance: i64) -> usize {
     let upper = if distance < 0 { 16 } else { 0 };
     let n = distance.abs();

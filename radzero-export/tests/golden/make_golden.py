@@ -1,6 +1,6 @@
-"""Writes golden.json: numbers that the unit tests compare with. Needs torch and transformers; the tests do not.
+"""Writes golden.json, the numbers that tests/position.rs compares with, and prints the table in src/graph/text.rs.
 
-Run in this folder: python make_golden.py
+Needs torch and transformers; the tests do not. Run in this folder: python make_golden.py
 """
 
 import json
@@ -35,12 +35,14 @@ def position(stored, grid, width):
     }
 
 
-distances = torch.arange(-300, 301)
-golden = {
-    "positions": [position(3, 5, 2), position(5, 3, 2), position(16, 37, 1)],
-    # Buckets of relative positions (memory minus context) of -300 to 300.
-    "buckets": MPNetEncoder.relative_position_bucket(distances).tolist(),
-}
+# Relative positions are memory minus context. Both directions have buckets of their own, of the same distances.
+distances = torch.arange(0, 301)
+before, after = (MPNetEncoder.relative_position_bucket(sign * distances).tolist() for sign in (-1, 1))
+least = [before.index(bucket) for bucket in range(16)]
+assert [after.index(16 + bucket) for bucket in range(1, 16)] == least[1:]
+print("LEAST_DISTANCES:", least)
+
+golden = {"positions": [position(3, 5, 2), position(5, 3, 2), position(16, 37, 1)]}
 with open("golden.json", "w") as file:
     json.dump(golden, file, separators=(",", ":"))
     file.write("\n")

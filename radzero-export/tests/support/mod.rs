@@ -1,4 +1,4 @@
-//! A tiny checkpoint with seeded weights, to be altered and written.
+//! A tiny checkpoint with seeded weights that tests alter and write, and a reader of exported graphs.
 
 #![allow(dead_code, clippy::unwrap_used, reason = "shared by several test programs, each of which uses a part")]
 
@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use prost::Message;
 use radzero_export::{ExportError, ExportOptions, export};
 use safetensors::Dtype;
 use safetensors::tensor::{TensorView, serialize};
@@ -67,7 +68,7 @@ impl Fixture {
         self.folder.path().join("models").join("model")
     }
 
-    /// Changes the setting at `pointer` (RFC 6901), in both places where it is the loss's; null removes it.
+    /// Changes the setting at `pointer` (RFC 6901), or removes it if `value` is null. Those of the loss change in both places.
     pub(crate) fn set(&mut self, pointer: &str, value: Value) -> &mut Self {
         let config = &mut self.config;
         let mut put = |pointer: &str| {
@@ -112,7 +113,7 @@ impl Fixture {
         self
     }
 
-    /// Writes the weights as so many shards.
+    /// Writes the weights as this number of shards.
     pub(crate) fn write_sharded(&self, shards: usize) -> &Self {
         self.write_settings();
         let file = |shard: usize| format!("model-{:05}-of-{shards:05}.safetensors", shard + 1);
@@ -133,16 +134,61 @@ impl Fixture {
         options
     }
 
-    /// Exports what was written; on success every file of the model directory.
+    /// Exports what was written and returns the files of the model directory.
     pub(crate) fn export(&self) -> Result<BTreeMap<String, Vec<u8>>, ExportError> {
         export(&self.options(), |_| {}).map(|_| files(&self.destination()))
     }
 
-    /// The error of an export that must fail; nothing may be left behind.
+    /// The error of an export that must fail and leave nothing behind.
     pub(crate) fn failure(&self) -> ExportError {
         let error = self.export().map(|_| ()).unwrap_err();
         assert_eq!(names(self.destination().parent().unwrap()), Vec::<String>::new(), "left behind after: {error}");
         error
+    }
+}
+
+/// The fields of a graph file (onnx.proto, `ModelProto`), the graph itself undecoded.
+#[derive(Clone, PartialEq, Message)]
+pub(crate) struct Model {
+    #[prost(int64, optional, tag = "1")]
+    pub(crate) ir_version: Option<i64>,
+    #[prost(string, optional, tag = "2")]
+    pub(crate) producer_name: Option<String>,
+    #[prost(string, optional, tag = "3")]
+    pub(crate) producer_version: Option<String>,
+    #[prost(bytes = "vec", optional, tag = "7")]
+    pub(crate) graph: Option<Vec<u8>>,
+    #[prost(bytes = "vec", repeated, tag = "8")]
+    pub(crate) opset_import: Vec<Vec<u8>>,
+    #[prost(message, repeated, tag = "14")]
+    pub(crate) metadata_props: Vec<Property>,
+    #[prost(bytes = "vec", repeated, tag = "25")]
+    pub(crate) functions: Vec<Vec<u8>>,
+}
+
+/// A metadata property (`StringStringEntryProto`).
+#[derive(Clone, PartialEq, Message)]
+pub(crate) struct Property {
+    #[prost(string, optional, tag = "1")]
+    pub(crate) key: Option<String>,
+    #[prost(string, optional, tag = "2")]
+    pub(crate) value: Option<String>,
+}
+
+impl Model {
+    /// Decodes a graph file; every byte of it must be in a known field.
+    pub(crate) fn read(bytes: &[u8]) -> Self {
+        let model = Self::decode(bytes).unwrap();
+        assert_eq!(model.encoded_len(), bytes.len());
+        model
+    }
+
+    /// The metadata properties, by key.
+    pub(crate) fn metadata(&self) -> BTreeMap<&str, &str> {
+        let metadata: BTreeMap<_, _> =
+            self.metadata_props.iter().map(|property| (property.key(), property.value())).collect();
+        assert_eq!(metadata.len(), self.metadata_props.len());
+        metadata
     }
 }
 
@@ -235,7 +281,7 @@ fn tensors() -> BTreeMap<String, Stored> {
     tensors
 }
 
-/// Words of the self-test's prompts, and fixed padding and truncation as the published tokenizer has them.
+/// A tokenizer with the words of the self-test's prompts, and with fixed padding and truncation like the published one.
 fn tokenizer() -> Value {
     let words =
         ["<s>", "<pad>", "</s>", "<unk>", "there", "is", "pneumothorax", "a", "small", "left", "pleural", "effusion"];

@@ -1,4 +1,4 @@
-//! A manifest as bytes, and whether it agrees with itself.
+//! Parses, writes and validates a manifest.
 
 use std::path::Path;
 
@@ -14,8 +14,8 @@ impl Manifest {
     /// Parses and checks a manifest.
     ///
     /// # Errors
-    /// [`ErrorKind::Model`] if it is not a manifest, malformed or inconsistent in itself; [`ErrorKind::ModelVersion`] if it is of
-    /// another version, or needs an extension that this one does not know.
+    /// [`ErrorKind::Model`] if it is not a manifest, malformed or inconsistent; [`ErrorKind::ModelVersion`] if it is of another
+    /// version, or needs an extension that this version does not know.
     pub fn from_json(bytes: &[u8]) -> Result<Self> {
         #[derive(Deserialize)]
         struct Header {
@@ -31,7 +31,7 @@ impl Manifest {
         let other_version = |message: String| {
             Err(Error::new(ErrorKind::ModelVersion, format!("{message}: export the checkpoint again")))
         };
-        // The version is looked at before the rest: another version may have any other fields.
+        // The version is checked before the rest, because another version may have other fields.
         let header: Header = serde_json::from_slice(bytes).map_err(malformed)?;
         if header.format != FORMAT {
             return Err(Error::new(ErrorKind::Model, format!("format {FORMAT:?} expected, {:?} found", header.format)));
@@ -52,7 +52,7 @@ impl Manifest {
             return other_version(format!("operators of version {OPERATORS_VERSION} expected, {found} found"));
         }
         let manifest: Self = serde_json::from_slice(bytes).map_err(malformed)?;
-        // From before there was a second version.
+        // Manifests without this field have operators of version 1.
         if manifest.target == Target::OnnxRuntime && manifest.operators_version.is_none() && OPERATORS_VERSION != 1 {
             return other_version(format!("operators of version {OPERATORS_VERSION} expected, 1 found"));
         }
@@ -60,7 +60,7 @@ impl Manifest {
         Ok(manifest)
     }
 
-    /// The manifest as the bytes of `radzero.json`: the same value gives the same bytes.
+    /// The manifest as the content of `radzero.json`. Equal values give equal bytes.
     ///
     /// # Errors
     /// [`ErrorKind::Model`] if a number is not finite.
@@ -72,7 +72,7 @@ impl Manifest {
         Ok(bytes)
     }
 
-    /// What the image graph must look like for these dimensions.
+    /// The inputs and outputs that the image graph must have for these dimensions.
     #[must_use]
     pub fn image_tensors(dimensions: &Dimensions) -> (Vec<Tensor>, Vec<Tensor>) {
         let batch = || Dimension::Free("batch".into());
@@ -87,7 +87,7 @@ impl Manifest {
         )
     }
 
-    /// What the text graph must look like for these dimensions.
+    /// The inputs and outputs that the text graph must have for these dimensions.
     #[must_use]
     pub fn text_tensors(dimensions: &Dimensions) -> (Vec<Tensor>, Vec<Tensor>) {
         let prompts = || Dimension::Free("prompts".into());
@@ -107,7 +107,7 @@ impl Manifest {
         if dims.patch_size == 0 || dims.grid == 0 || dims.hidden == 0 {
             return fail("dimensions: patch_size, grid and hidden must not be zero".into());
         }
-        // What is computed from the dimensions below and later, such as 1 + grid x grid, then fits every integer.
+        // With this limit, values computed from the dimensions, such as 1 + grid x grid, cannot overflow.
         if dims.image_size > MAX_SIDE {
             return fail(format!("dimensions: image_size of at most {MAX_SIDE} expected, {} found", dims.image_size));
         }
@@ -139,7 +139,7 @@ impl Manifest {
                 ));
             }
         }
-        // What could not fail tells nothing.
+        // A self-test that cannot fail proves nothing.
         if self.self_test.prompts.is_empty() {
             return fail("self_test: at least one prompt expected, none found".into());
         }
@@ -150,7 +150,7 @@ impl Manifest {
         let graphs = [&self.image_encoder.file, &self.text_encoder.file];
         let mut named = vec!["tokenizer.json".to_owned(), self.self_test.file.clone()];
         for graph in graphs {
-            // The weights: ONNX Runtime would take whatever lies under this name, known to the manifest or not.
+            // The weights: ONNX Runtime reads whatever file has this name, whether or not the manifest lists it.
             named.extend([graph.clone(), format!("{graph}.data")]);
         }
         for name in &named {

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use super::{Digest, MANIFEST_FILE, Manifest, sha256_bytes, sha256_file};
 use crate::error::{Error, ErrorKind, Result};
 
-/// A model directory whose manifest was read and whose files are all there.
+/// A model directory whose manifest has been read.
 #[derive(Debug, Clone)]
 pub struct ModelDirectory {
     path: PathBuf,
@@ -14,7 +14,7 @@ pub struct ModelDirectory {
 }
 
 impl ModelDirectory {
-    /// Reads `radzero.json` in `path` and checks that every file it names is there with its recorded size.
+    /// Reads `radzero.json` in `path` and checks that every file it lists exists and has the recorded size.
     ///
     /// Contents are not hashed here (a full-size model takes a second or more): [`ModelDirectory::verify_files`] does that.
     ///
@@ -26,7 +26,7 @@ impl ModelDirectory {
         Ok(directory)
     }
 
-    /// Reads `radzero.json` in `path`, and looks at no other file.
+    /// Reads `radzero.json` in `path`, and no other file.
     ///
     /// # Errors
     /// [`ErrorKind::Model`] if the manifest is missing, malformed or inconsistent, [`ErrorKind::ModelVersion`] if it is of another
@@ -51,25 +51,25 @@ impl ModelDirectory {
         &self.path
     }
 
-    /// What the manifest says.
+    /// The manifest.
     #[must_use]
     pub fn manifest(&self) -> &Manifest {
         &self.manifest
     }
 
-    /// SHA-256 of `radzero.json`. As that holds the hash of every other file, this identifies the whole model.
+    /// SHA-256 of `radzero.json`. Because that contains the hash of every other file, it identifies the whole model.
     #[must_use]
     pub fn hash(&self) -> &Digest {
         &self.hash
     }
 
-    /// Path of a file of the directory.
+    /// The path of a file in the directory.
     #[must_use]
     pub fn file(&self, name: &str) -> PathBuf {
         self.path.join(name)
     }
 
-    /// Checks that the `wanted` ones of the manifest's files are there with their recorded sizes.
+    /// Checks that the `wanted` files of the manifest exist and have the recorded sizes.
     ///
     /// # Errors
     /// [`ErrorKind::Model`] with every file that is missing or of another size.
@@ -87,7 +87,7 @@ impl ModelDirectory {
         self.report(wrong)
     }
 
-    /// Hashes every file and compares it with the manifest; `progress` is called with the bytes read since its last call.
+    /// Hashes every file and compares it with the manifest; `progress` is called with the number of bytes read since its last call.
     ///
     /// # Errors
     /// [`ErrorKind::Model`] with every file that differs, [`ErrorKind::Io`] if one cannot be read.

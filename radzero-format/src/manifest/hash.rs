@@ -12,10 +12,10 @@ use sha2::{Digest as _, Sha256};
 use super::FileRecord;
 use crate::error::{Error, ErrorKind, Result};
 
-/// Digits of a SHA-256.
+/// Number of hexadecimal digits of a SHA-256.
 const DIGITS: usize = 64;
 
-/// A SHA-256 as lower-case hexadecimal: 64 digits, whatever it was made from.
+/// A SHA-256 as 64 lower-case hexadecimal digits; no other text can be parsed or deserialised.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Digest(String);
@@ -107,7 +107,7 @@ pub fn sha256_bytes(bytes: &[u8]) -> Digest {
     Digest::of(Sha256::new_with_prefix(bytes))
 }
 
-/// Size and SHA-256 of a file; `progress` is called with the bytes read since its last call.
+/// Size and SHA-256 of a file; `progress` is called with the number of bytes read since its last call.
 ///
 /// # Errors
 /// [`ErrorKind::Io`](crate::ErrorKind::Io) if the file cannot be read.

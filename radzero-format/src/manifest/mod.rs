@@ -1,7 +1,7 @@
-//! The model directory's contract: `radzero.json`.
+//! The manifest of a model directory: `radzero.json`.
 //!
-//! The exporter writes it, the library reads it once and trusts nothing else: dimensions, temperatures, preprocessing and
-//! tensor shapes are never guessed from a graph.
+//! The exporter writes it and the library reads it once. Dimensions, temperatures, preprocessing and tensor shapes come from it,
+//! and are never guessed from a graph.
 
 mod check;
 mod directory;
@@ -23,30 +23,30 @@ pub const FORMAT: &str = "radzero-model";
 /// The format version that this crate reads and writes.
 pub const FORMAT_VERSION: u32 = 1;
 
-/// The version of the own operators and of the layout that their weights have in the files.
+/// The version of the project's own operators, including the layout of their weights in files.
 pub const OPERATORS_VERSION: u32 = 1;
 
 /// Everything the library must know about an exported model.
 ///
-/// A later version of this crate may add fields: those that this one does not know are passed over. What a reader must not
-/// pass over is named in [`requires`](Manifest::requires).
+/// A later version of this crate may add fields; unknown ones are ignored. What a reader must not ignore is named in
+/// [`requires`](Manifest::requires).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Manifest {
     /// Always [`FORMAT`].
     pub format: String,
     /// Always [`FORMAT_VERSION`]; another version is refused.
     pub format_version: u32,
-    /// Extensions without which the model cannot be read rightly, by name; a reader that does not know one refuses the model.
+    /// Names of extensions that a reader must know to read the model correctly; a reader that does not know one refuses the model.
     /// This version knows none.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub requires: Vec<String>,
     /// Program and version that wrote the directory.
     pub generator: String,
-    /// The model's name, for people; it identifies nothing (the [hash](ModelDirectory::hash) does).
+    /// Name of the model, for people; the [hash](ModelDirectory::hash) identifies it.
     pub name: String,
-    /// Licence of the weights, as far as known.
+    /// Licence of the weights, if known.
     pub weights_license: String,
-    /// What was read.
+    /// The checkpoint that was exported.
     pub source: Source,
     /// Sizes of the network.
     pub dimensions: Dimensions,
@@ -62,8 +62,8 @@ pub struct Manifest {
     pub precision: Precision,
     /// Which operators the graphs are made of.
     pub target: Target,
-    /// Version of the project's own operators in the graphs, the layout of their weights included: [`OPERATORS_VERSION`], or
-    /// another, which is refused. `None` where the graphs have none, and in manifests from before there was a second version.
+    /// Version of the project's own operators in the graphs, including the layout of their weights. Any other than
+    /// [`OPERATORS_VERSION`] is refused. `None` if the graphs have none, or if the manifest predates this field (version 1).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub operators_version: Option<u32>,
     /// How the image graph was quantized; `None` unless the precision is [`Precision::Int8`].
@@ -74,20 +74,20 @@ pub struct Manifest {
     pub text_encoder: Graph,
     /// The stored self-test.
     pub self_test: SelfTest,
-    /// Every other file in the directory, by name.
+    /// All other files in the directory, by name.
     pub files: BTreeMap<String, FileRecord>,
     /// Every value that was assumed rather than read, with the reason.
     pub assumed: Vec<Assumption>,
 }
 
-/// The checkpoint that was read.
+/// The checkpoint that was exported.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Source {
     /// Files read, by name, with size and SHA-256.
     pub files: BTreeMap<String, FileRecord>,
-    /// `transformers_version` of config.json, where present.
+    /// `transformers_version` of config.json, if present.
     pub transformers_version: Option<String>,
-    /// Which generation of tensor names the vision blocks carry.
+    /// Which generation of tensor names the vision blocks have.
     pub tensor_names: TensorNames,
 }
 
@@ -118,7 +118,7 @@ pub struct Dimensions {
     pub image_size: usize,
     /// Side P of a patch, in pixels.
     pub patch_size: usize,
-    /// Patches a side, g = S / P.
+    /// Patches per side, g = S / P.
     pub grid: usize,
     /// Length D of a token and of a text embedding.
     pub hidden: usize,
@@ -147,7 +147,7 @@ impl Dimensions {
         self.grid * self.grid
     }
 
-    /// Number of tokens of an image, CLS first: 1 + N.
+    /// Number of tokens of an image, including CLS, which comes first: 1 + N.
     #[must_use]
     pub fn tokens(&self) -> usize {
         1 + self.patches()
@@ -161,7 +161,7 @@ pub struct Preprocessing {
     pub geometry: GeometryKind,
     /// Resampling kernel.
     pub resample: Resample,
-    /// Factor from 8-bit level to unit range; already folded into the graph.
+    /// Factor from 8-bit levels to unit range; already folded into the graph.
     pub rescale_factor: f64,
     /// Per-channel mean after rescaling; already folded into the graph.
     pub image_mean: [f64; 3],
@@ -177,9 +177,9 @@ pub struct Preprocessing {
 pub enum GeometryKind {
     /// Both sides are resized to S; the aspect ratio is not kept.
     Stretch,
-    /// Black on both sides of the shorter edge makes a square, which is resized to S. The map is cropped back.
+    /// Black borders along the longer sides make a square, which is resized to S. The map is cropped back.
     PadSquare,
-    /// The shorter edge is resized to S, and the middle S of the longer one are taken. The map is 0 outside.
+    /// The shorter side is resized to S, and the middle S pixels of the longer one are kept. The map is 0 outside.
     CropSquare,
 }
 
@@ -210,7 +210,7 @@ pub struct PositionEmbedding {
     pub stored_grid: usize,
     /// Grid side in the graph.
     pub grid: usize,
-    /// How it was interpolated (recorded also where the grids are equal and nothing was).
+    /// How it was interpolated (recorded even if the grids are equal and nothing was interpolated).
     pub convention: PositionConvention,
 }
 
@@ -227,7 +227,7 @@ pub enum PositionConvention {
 }
 
 impl PositionConvention {
-    /// What the stored grid's side becomes on `grid` cells: the numerator of the scale.
+    /// The numerator of the scale for a grid of this side.
     #[must_use]
     pub fn scaled_side(self, grid: usize) -> f64 {
         match self {
@@ -244,11 +244,11 @@ pub struct Similarity {
     pub operator: SimilarityOperator,
     /// Temperature tau of the logit: l = t . g / tau. Also divides the scores unless `score_temperature` is set.
     pub temperature: f32,
-    /// Own temperature of the scores (`attn_temperature`), cosine only.
+    /// Separate temperature of the scores (`attn_temperature`), cosine only.
     pub score_temperature: Option<f32>,
     /// Whether the CLS token takes part in the softmax.
     pub use_cls_token: bool,
-    /// Whether both encoders end in the loss's shared LayerNorm (already in the graphs).
+    /// Whether both encoders end in the loss's shared layer norm (already in the graphs).
     pub use_layer_norm: bool,
 }
 
@@ -264,7 +264,7 @@ pub enum SimilarityOperator {
 }
 
 impl SimilarityOperator {
-    /// Whether both graphs' outputs are L2-normalised for it.
+    /// Whether the outputs of both graphs are L2-normalised.
     #[must_use]
     pub fn is_normalised(self) -> bool {
         match self {
@@ -279,7 +279,7 @@ impl SimilarityOperator {
 pub struct Text {
     /// Longest prompt in tokens, special tokens included.
     pub max_tokens: usize,
-    /// Token id that fills shorter prompts of a batch.
+    /// Token id that pads the shorter prompts of a batch.
     pub pad_token_id: u32,
 }
 
@@ -292,11 +292,11 @@ pub enum Precision {
     /// 32-bit floating point.
     #[default]
     Fp32,
-    /// Products and attention in 16-bit floating point; norms and residual sums are computed in 32-bit. With
-    /// [`Target::Portable`] the residual stream and softmax are in 32-bit too; else the stream is rounded to 16 bits after every sum, and
-    /// softmax is as the provider's fused attention computes it. For GPUs.
+    /// Matrix products and attention in 16-bit floating point; norms and residual sums are computed in 32-bit. With
+    /// [`Target::Portable`] the residual stream and softmax are 32-bit too; otherwise the stream is rounded to 16 bits after every
+    /// sum, and softmax is computed as in the provider's fused attention. For GPUs.
     Fp16,
-    /// Products of 8-bit integers where a layer's measured error allows it, the rest in 32-bit. For CPUs.
+    /// Products of 8-bit integers in layers whose measured error allows it, the rest in 32-bit floating point. For CPUs.
     Int8,
 }
 
@@ -336,23 +336,23 @@ impl std::fmt::Display for Target {
 /// How the image graph's layers were quantized.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Quantization {
-    /// Images whose activations were looked at.
+    /// Number of calibration images.
     pub calibration_images: usize,
-    /// SHA-256 over the pixels of these images, as the model saw them.
+    /// SHA-256 of the pixels of these images, as the model saw them.
     pub calibration_sha256: Digest,
-    /// What was decided for each group of layers with one input, by its name in the graph.
+    /// The decision for each group of layers that share an input, by its name in the graph.
     pub layers: BTreeMap<String, QuantizedLayer>,
 }
 
-/// What was decided for layers with one input.
+/// The decision for a group of layers that share an input.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct QuantizedLayer {
-    /// [`Precision::Int8`] or, where the error was too large, [`Precision::Fp32`].
+    /// [`Precision::Int8`] or, if the error was too large, [`Precision::Fp32`].
     pub precision: Precision,
     /// Exponent alpha by which outliers were moved from the inputs into the weights (SmoothQuant, arXiv 2211.10438,
-    /// equation 4); `None` where they were not.
+    /// equation 4); `None` if they were not.
     pub smoothing: Option<f32>,
-    /// Relative error (L2) of the layers' output on the calibration images in 8 bits.
+    /// Relative L2 error of the layers' output in 8 bits, on the calibration images.
     pub error: f32,
 }
 
@@ -392,7 +392,7 @@ pub enum Element {
     F32,
 }
 
-/// A fixed extent, or the name of a free one.
+/// A fixed extent, or the name of a dynamic one.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum Dimension {
@@ -402,26 +402,27 @@ pub enum Dimension {
     Free(String),
 }
 
-/// The stored self-test: outputs computed from the checkpoint's own tensors, before any folding, by an implementation that
-/// shares nothing with the graphs.
+/// The stored self-test: expected outputs, computed from the checkpoint's tensors before any folding, by an implementation that
+/// is independent of the graphs.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct SelfTest {
-    /// safetensors file with expectations generated from `pixels_seed`: `tokens` \[k, D\] at `token_indices` \[k\], `embeddings` \[n, D\].
+    /// safetensors file with the expected outputs for the image of `pixels_seed`: `tokens` \[k, D\] at `token_indices` \[k\], and
+    /// `embeddings` \[n, D\].
     pub file: String,
     /// Seed of the test image, see [`self_test_pixels`].
     pub pixels_seed: u32,
-    /// Prompts of the rows of `embeddings`.
+    /// The prompts, one per row of `embeddings`.
     pub prompts: Vec<String>,
-    /// Largest absolute difference allowed for a value of an output.
+    /// Largest absolute difference allowed for an output value.
     pub tolerance: f32,
 }
 
 /// A value that was assumed rather than read.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Assumption {
-    /// What it is, as `file: field`.
+    /// The field, as `file: field`.
     pub field: String,
-    /// The value taken.
+    /// The value used.
     pub value: String,
     /// Why this value.
     pub reason: String,
@@ -477,7 +478,7 @@ impl std::fmt::Display for Tensor {
     }
 }
 
-/// Tensors one after the other, for messages.
+/// A list of tensors, for messages.
 #[must_use]
 pub fn list(tensors: &[Tensor]) -> String {
     tensors.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")

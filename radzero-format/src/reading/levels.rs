@@ -1,8 +1,8 @@
-//! The levels of a radiograph, borrowed.
+//! A view of the levels of a radiograph.
 
 use ndarray::{ArrayView2, ArrayView3, Axis};
 
-/// 8-bit levels of a radiograph, row by row, as they lie in memory.
+/// A view of the 8-bit levels of a radiograph, row by row.
 #[derive(Debug, Clone, Copy, PartialEq)]
 #[non_exhaustive]
 pub enum Levels<'a> {
@@ -31,7 +31,7 @@ impl Levels<'_> {
         }
     }
 
-    /// A copy as \[height, width, 3\]: red, green and blue side by side, row by row.
+    /// A copy as \[height, width, 3\], with red, green and blue interleaved.
     #[must_use]
     pub fn interleaved(&self) -> Vec<u8> {
         match self {
@@ -44,7 +44,7 @@ impl Levels<'_> {
         }
     }
 
-    /// Least and greatest level; (255, 0) where there is no pixel.
+    /// The least and the greatest level; (255, 0) if there are no pixels.
     #[must_use]
     pub fn range(&self) -> (u8, u8) {
         let fold = |(least, greatest): (u8, u8), &level: &u8| (least.min(level), greatest.max(level));

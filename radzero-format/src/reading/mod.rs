@@ -1,4 +1,4 @@
-//! How a radiograph was read, in words that a record keeps; and its levels, borrowed.
+//! How a radiograph is to be read, and how it was read, as stored in the result record; and its levels, borrowed.
 
 mod levels;
 mod policy;
@@ -9,7 +9,7 @@ mod warning;
 use serde::{Deserialize, Serialize};
 
 pub use self::levels::Levels;
-pub use self::policy::IntensityPolicy;
+pub use self::policy::{GrayscaleRule, IntensityPolicy, LevelsRule, PolicyRules};
 pub use self::rule::{IntensityRule, ModalityTransform, VoiFunction, VoiTransform};
 pub use self::transfer_syntax::TransferSyntax;
 pub use self::warning::Warning;
@@ -42,6 +42,6 @@ pub enum Origin {
 pub struct Frame {
     /// From 0.
     pub index: usize,
-    /// How many the file has.
+    /// Number of frames in the file.
     pub count: usize,
 }

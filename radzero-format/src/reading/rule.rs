@@ -1,4 +1,4 @@
-//! Which rule made the levels.
+//! The rule that made the levels of a radiograph.
 
 use std::fmt;
 
@@ -10,11 +10,11 @@ use serde::{Deserialize, Serialize};
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum IntensityRule {
-    /// 8-bit levels as they are.
+    /// 8-bit levels, unchanged.
     Stored,
     /// The high byte of 16-bit colour samples, as Pillow reads them.
     HighByte,
-    /// The image's least and greatest value to 0 and 255, in the arithmetic of OpenCV's `normalize`.
+    /// Stretched: the image's least value becomes 0 and its greatest 255, in the arithmetic of OpenCV's `normalize`.
     MinMax,
     /// Absolute value x 255 / greatest value, rounded half to even (DICOM MONOCHROME2).
     StoredMaximum,
@@ -22,11 +22,11 @@ pub enum IntensityRule {
     StoredMaximumInverted,
     /// The luminance of a colour image (DICOM).
     Luminance,
-    /// The DICOM grayscale chain: modality transform, then values of interest, then at most one inversion.
+    /// The DICOM grayscale chain: modality transform, then VOI transform, then at most one inversion.
     Grayscale {
-        /// From stored values to values with a meaning.
+        /// From stored values to values with a physical meaning.
         modality: ModalityTransform,
-        /// From those to levels.
+        /// From these values to levels.
         voi: VoiTransform,
         /// Whether MONOCHROME1 or Presentation LUT Shape INVERSE asked for the inversion.
         inverted: bool,
@@ -47,13 +47,13 @@ pub enum ModalityTransform {
     Lut,
 }
 
-/// The transform of the values of interest that ran (PS3.3 section C.11.2).
+/// The VOI transform (values of interest) that ran (PS3.3 section C.11.2).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum VoiTransform {
-    /// From least to greatest value, padding left out: the file has no window, or the policy is min-max.
+    /// From the least to the greatest value, padding excluded: the file has no VOI LUT or window, or the policy is min-max.
     MinMax,
     /// The first item of the VOI LUT Sequence.
     Lut,

@@ -1,4 +1,4 @@
-//! Transfer syntaxes that are known by name.
+//! The transfer syntaxes that are known by name.
 
 use std::fmt;
 
@@ -37,6 +37,7 @@ pub enum TransferSyntax {
 }
 
 impl TransferSyntax {
+    /// Every known transfer syntax with its UID and name.
     const ALL: [(Self, &'static str, &'static str); 13] = [
         (Self::ImplicitLittleEndian, "1.2.840.10008.1.2", "Implicit VR Little Endian"),
         (Self::ExplicitLittleEndian, "1.2.840.10008.1.2.1", "Explicit VR Little Endian"),
@@ -53,14 +54,14 @@ impl TransferSyntax {
         (Self::Jpeg2000, "1.2.840.10008.1.2.4.91", "JPEG 2000"),
     ];
 
-    /// The syntax of this UID, if it is a known one; padding is ignored.
+    /// The transfer syntax with this UID, if it is known. Padding is ignored.
     #[must_use]
     pub fn from_uid(uid: &str) -> Option<Self> {
         let uid = uid.trim_end_matches(['\0', ' ']);
         Self::ALL.iter().find(|(_, known, _)| *known == uid).map(|&(syntax, ..)| syntax)
     }
 
-    /// Whether its pixel data is compressed, in fragments (PS3.5 section A.4).
+    /// Whether its pixel data is compressed, and encapsulated in fragments (PS3.5 section A.4).
     #[must_use]
     pub fn is_compressed(self) -> bool {
         !matches!(

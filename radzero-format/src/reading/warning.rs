@@ -1,10 +1,10 @@
-//! What a caller should know about how a radiograph was read. No warning holds a value of the file.
+//! Warnings about how a radiograph was read. None contains a value from the file.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// Something about a file that was worked around, assumed, or left undone.
+/// Something that was assumed, worked around or left undone when a file was read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
@@ -12,11 +12,11 @@ use serde::{Deserialize, Serialize};
 pub enum Warning {
     /// The image has an alpha channel, which was dropped.
     AlphaDropped,
-    /// The file's EXIF orientation says that the picture should be turned, and it was not.
+    /// The file states an EXIF orientation, which was not applied.
     OrientationNotApplied,
-    /// The DICOM file has no file meta information; its encoding was found by looking.
+    /// The DICOM file has no file meta information; its encoding was guessed from its content.
     NoFileMeta,
-    /// The file meta information names another encoding than the data set has; the one found was used.
+    /// The data set is not encoded as the file meta information says; the actual encoding was used.
     EncodingMismatch,
     /// Bits Stored is missing: Bits Allocated was assumed.
     BitsStoredAssumed,
@@ -32,31 +32,31 @@ pub enum Warning {
     SeveralWindows,
     /// The file has windows beside a VOI LUT Sequence; the sequence was used.
     WindowsNotUsed,
-    /// The window's width or centre is missing or not usable; it was left out.
+    /// The window's width or centre is missing or invalid; the window was ignored.
     WindowInvalid,
     /// The VOI LUT Function is unknown; LINEAR was used.
     VoiFunctionUnknown,
     /// The file has rescale values beside a Modality LUT Sequence; the sequence was used.
     RescaleNotUsed,
-    /// Rescale slope or intercept is not usable; both were left out.
+    /// Rescale slope or intercept is invalid; both were ignored.
     RescaleInvalid,
-    /// A LUT's values need another number of bits than it declares; what they need was used.
+    /// A LUT declares another number of bits than its values need; the needed number was used.
     LutBitsCorrected,
-    /// Padding pixels did not count for the least and greatest value.
+    /// Padding pixels were excluded from the least and the greatest value.
     PaddingLeftOut,
-    /// Negative stored values: the published rule takes their absolute value.
+    /// Some stored values are negative; the published rule takes their absolute value.
     NegativeValues,
-    /// A colour image; its luminance was taken.
+    /// The image is in colour; its luminance was used.
     ColourToLuminance,
-    /// Raw detector data (FOR PROCESSING), read because that was allowed.
+    /// The image is raw detector data (FOR PROCESSING), read because that was allowed.
     ForProcessing,
-    /// The transfer syntax is a compressed one, and the pixel data is not compressed; it was read as it is.
+    /// The transfer syntax is compressed but the pixel data is not; it was read as uncompressed.
     NotCompressed,
-    /// The JPEG codestream says that its colours are others than Photometric Interpretation does; the codestream was believed.
+    /// The JPEG codestream contradicts Photometric Interpretation about the colour space; the codestream was followed.
     ColoursOfCodestream,
-    /// Every pixel came out as the same level: there is nothing to see.
+    /// Every pixel has the same level: there is nothing to see.
     SingleLevel,
-    /// A warning of a later version, read from a record.
+    /// A warning of a later version, found in a record.
     #[serde(other)]
     Unknown,
 }

@@ -1,10 +1,10 @@
-//! What a result is, and what made it: values that are written down, sent and read back.
+//! Results and their provenance, as values to store, send and read back.
 //!
-//! [`ResultRecord`] is what is known of one image after it was compared with sentences. `radzero infer --json` prints it,
-//! the evaluation keeps parts of it, and other languages get it as JSON. `docs/result.schema.json` is its JSON Schema.
+//! [`ResultRecord`] holds the results of one image and some sentences. `radzero infer --json` prints it, the evaluation stores
+//! parts of it, and other languages get it as JSON. `docs/result.schema.json` is its JSON Schema.
 //!
-//! A later version may add fields, which this one passes over, and warnings, which it reads as [`Warning::Unknown`]. Any other new
-//! value changes [`RECORD_VERSION`].
+//! A later version may add fields, which this one ignores, and warnings, which it reads as [`Warning::Unknown`]. Any other new
+//! value raises [`RECORD_VERSION`].
 
 mod device;
 #[cfg(feature = "schema")]
@@ -39,7 +39,7 @@ pub fn check_version(found: u32) -> Result<()> {
     Err(Error::new(ErrorKind::Encoding, format!("record version {RECORD_VERSION} expected, {found} found")))
 }
 
-/// What is known of one image after it was compared with sentences.
+/// The results of comparing one image with sentences.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
@@ -53,9 +53,9 @@ pub struct ResultRecord {
     pub height: usize,
     /// The model.
     pub model: ModelRecord,
-    /// One entry a sentence.
+    /// One entry per sentence.
     pub results: Vec<PromptResult>,
-    /// What made the results.
+    /// How the results were made.
     pub provenance: Provenance,
 }
 
@@ -76,20 +76,20 @@ impl ResultRecord {
     /// Reads a record from JSON.
     ///
     /// # Errors
-    /// [`ErrorKind::Encoding`] if it is of another version, or no record.
+    /// [`ErrorKind::Encoding`] if it is of another version, or not a record.
     pub fn from_json(bytes: &[u8]) -> Result<Self> {
         #[derive(Deserialize)]
         struct Version {
             record: u32,
         }
-        // What serde says may quote a sentence.
+        // The message of serde may quote a sentence.
         let no_record = |_| Error::new(ErrorKind::Encoding, "the record of a result expected, another text found");
         check_version(serde_json::from_slice::<Version>(bytes).map_err(no_record)?.record)?;
         serde_json::from_slice(bytes).map_err(no_record)
     }
 }
 
-/// What an image and one sentence have in common: similarities, not a chance of disease.
+/// The similarity of an image and one sentence; not a chance of disease.
 #[derive(Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct PromptResult {
@@ -111,7 +111,7 @@ pub struct PromptResult {
 }
 
 impl fmt::Debug for PromptResult {
-    /// Without the sentence, which may come from a report.
+    /// Leaves out the sentence, which may come from a report.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("PromptResult")
             .field("logit", &self.logit)
@@ -122,20 +122,20 @@ impl fmt::Debug for PromptResult {
     }
 }
 
-/// Which model, and how it takes an image.
+/// The model, and how it takes an image.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct ModelRecord {
-    /// Its name, for people.
+    /// Name of the model, for people.
     pub name: String,
-    /// SHA-256 of its `radzero.json`, which holds the hash of every other file.
+    /// SHA-256 of `radzero.json`, which contains the hash of every other file.
     pub hash: Digest,
     /// Precision of the image graph.
     pub precision: Precision,
     /// Which operators its graphs are made of.
     pub target: Target,
-    /// How an image is fitted to its square.
+    /// How an image is fitted to the model's square.
     pub geometry: GeometryKind,
     /// The resampling kernel.
     pub resample: Resample,
@@ -155,7 +155,7 @@ impl ModelRecord {
         }
     }
 
-    /// The record of a model that stands for one in tests: fp32, stretched, with this name and hash.
+    /// The record of a stand-in for a model in tests: fp32, stretched, with this name and hash.
     #[must_use]
     pub fn named(name: &str, hash: Digest) -> Self {
         Self {
@@ -169,18 +169,18 @@ impl ModelRecord {
     }
 }
 
-/// What ran one of the two graphs, as read back from the session.
+/// What ran the image graph or the text graph, as read back from the session.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct EncoderRecord {
-    /// The device. It also says the precision that a provider computes in.
+    /// The device, which also tells the precision that the provider computes in.
     pub device: Device,
     /// The execution provider that ran the heavy operators.
     pub provider: String,
-    /// Nodes of the graph by execution provider: a GPU may leave the arithmetic of shapes to the CPU.
+    /// Number of nodes by execution provider: a GPU may leave shape arithmetic to the CPU.
     pub nodes: BTreeMap<String, usize>,
-    /// Instruction set of the runtime's own kernels that ran; `None` where ONNX Runtime's ran everything.
+    /// Instruction set of the runtime's own kernels, if they ran; `None` if ONNX Runtime's ran everything.
     pub kernels: Option<String>,
     /// Version of ONNX Runtime.
     pub onnxruntime: String,
@@ -189,9 +189,9 @@ pub struct EncoderRecord {
 }
 
 impl EncoderRecord {
-    /// The record of a session on `device` whose `nodes` are run by these execution providers, in this version of ONNX Runtime.
+    /// The record of a session on `device`, with its number of `nodes` by execution provider and the version of ONNX Runtime.
     ///
-    /// The provider is the device's own; where that ran none of the nodes, the one that ran most.
+    /// The provider is the device's own or, if that runs no nodes, the one that runs most.
     #[must_use]
     pub fn new(device: Device, nodes: BTreeMap<String, usize>, kernels: Option<&str>, onnxruntime: &str) -> Self {
         let main = nodes.iter().max_by_key(|&(name, count)| (name == device.provider(), count));
@@ -223,21 +223,21 @@ pub struct ReadingRecord {
     pub policy: IntensityPolicy,
     /// The rule that made 8-bit levels.
     pub intensity: IntensityRule,
-    /// What was worked around, assumed or left undone.
+    /// What was assumed, worked around or left undone.
     pub warnings: Vec<Warning>,
-    /// Whether the picture was turned as its EXIF orientation says.
+    /// Whether an EXIF orientation was applied.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub orientation_applied: bool,
 }
 
 impl ReadingRecord {
-    /// The reading of samples that a caller handed over, taken as they are.
+    /// The record of samples that a caller passed in, unchanged.
     #[must_use]
     pub fn memory() -> Self {
         Self::new(Origin::Memory, IntensityPolicy::Reference, IntensityRule::Stored)
     }
 
-    /// A reading without anything to warn of; the fields that are left take their values afterwards.
+    /// A record without warnings. Set the other fields afterwards.
     #[must_use]
     pub fn new(origin: Origin, policy: IntensityPolicy, intensity: IntensityRule) -> Self {
         Self {
@@ -258,14 +258,14 @@ impl ReadingRecord {
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum Stored {
-    /// 32-bit floats, as the graphs give them.
+    /// 32-bit floats, as the graphs return them.
     #[default]
     F32,
     /// 16-bit floats, rounded to nearest.
     F16,
 }
 
-/// What made the tokens of an image.
+/// How the tokens of an image were made.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
@@ -285,7 +285,7 @@ pub struct ImageRecord {
     pub reading: ReadingRecord,
     /// What ran the image graph.
     pub encoder: EncoderRecord,
-    /// How the tokens were stored since.
+    /// How the tokens were stored afterwards.
     pub tokens: Stored,
 }
 
@@ -304,7 +304,7 @@ impl ImageRecord {
     }
 }
 
-/// What made the embedding of a sentence.
+/// How the embedding of a sentence was made.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
@@ -316,7 +316,7 @@ pub struct TextRecord {
     pub model: ModelRecord,
     /// What ran the text graph.
     pub encoder: EncoderRecord,
-    /// How the embedding was stored since.
+    /// How the embedding was stored afterwards.
     pub embedding: Stored,
 }
 
@@ -328,12 +328,12 @@ impl TextRecord {
     }
 }
 
-/// What made a result: image and sentence may have been encoded on different days and machines, and compared on a third.
+/// How a result was made. Image and sentence may have been encoded and compared at different times and on different machines.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct Provenance {
-    /// Version of radzero that compared.
+    /// Version of radzero that compared them.
     pub radzero: String,
     /// How the radiograph was read.
     pub reading: ReadingRecord,
@@ -343,12 +343,12 @@ pub struct Provenance {
     pub text_encoder: EncoderRecord,
     /// How the image's tokens were stored between encoding and comparison.
     pub tokens: Stored,
-    /// How the sentences' embeddings were.
+    /// How the sentences' embeddings were stored between encoding and comparison.
     pub embeddings: Stored,
 }
 
 impl Provenance {
-    /// What made the comparison of an image and a sentence.
+    /// How the comparison of this image and this text was made.
     #[must_use]
     pub fn new(image: &ImageRecord, text: &TextRecord) -> Self {
         Self {
@@ -395,7 +395,7 @@ mod tests {
         ResultRecord::new(&image, &TextRecord::new(model, text), vec![result])
     }
 
-    /// Programs read these names.
+    /// Programs depend on these names.
     #[test]
     fn the_record_has_the_documented_names() {
         let expected = json!({
@@ -435,7 +435,7 @@ mod tests {
     }
 
     #[test]
-    fn records_read_back_and_pass_over_what_a_later_version_adds() {
+    fn records_read_back_and_ignore_fields_of_later_versions() {
         let mut value = serde_json::to_value(record()).unwrap();
         value["surprise"] = 1.into();
         value["provenance"]["image_encoder"]["surprise"] = 1.into();

@@ -8,8 +8,8 @@ use super::ResultRecord;
 #[must_use]
 pub fn result_schema() -> Value {
     let mut schema = schemars::schema_for!(ResultRecord).to_value();
-    plain(&mut schema);
-    // A later version may add some.
+    simplify_descriptions(&mut schema);
+    // A later version may add warnings.
     let known = schema["$defs"]["Warning"].take();
     schema["$defs"]["Warning"] = serde_json::json!({
         "description": known["description"],
@@ -19,8 +19,8 @@ pub fn result_schema() -> Value {
     schema
 }
 
-/// Descriptions come from the documentation of the types: without its links.
-fn plain(value: &mut Value) {
+/// Removes links and markup from descriptions, which come from the doc comments of the types.
+fn simplify_descriptions(value: &mut Value) {
     match value {
         Value::Object(fields) => fields.iter_mut().for_each(|(name, value)| match value {
             Value::String(text) if name == "description" => {
@@ -30,9 +30,9 @@ fn plain(value: &mut Value) {
                     *text = text.replace(from, to);
                 }
             }
-            value => plain(value),
+            value => simplify_descriptions(value),
         }),
-        Value::Array(values) => values.iter_mut().for_each(plain),
+        Value::Array(values) => values.iter_mut().for_each(simplify_descriptions),
         _ => {}
     }
 }

@@ -1,6 +1,7 @@
-//! Encodings as bytes: a safetensors file, which other programs read too.
+//! Encodings as bytes: a safetensors file, which other programs can read.
 //!
-//! One tensor (`tokens` \[1 + N, D\] or `embedding` \[D\], F32 or F16) and in the metadata, under `radzero`, the record as JSON.
+//! It holds one tensor (`tokens` \[1 + N, D\] or `embedding` \[D\], F32 or F16) and, in the metadata under `radzero`, the record
+//! as JSON.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -14,23 +15,23 @@ use serde::{Deserialize, Serialize};
 use super::parts::{ImageParts, PromptParts, Values};
 use super::{EncodedImage, EncodedPrompt};
 
-/// Key of the record in the metadata.
-const KEY: &str = "radzero";
-/// Name of an image's tensor.
+/// The metadata's key for the record.
+const RECORD_KEY: &str = "radzero";
+/// Name of the tensor of an image.
 const TOKENS: &str = "tokens";
-/// Name of a prompt's tensor.
+/// Name of the tensor of a prompt.
 const EMBEDDING: &str = "embedding";
 
-/// A prompt's record with its sentence.
+/// The record of a prompt, with its sentence.
 #[derive(Serialize, Deserialize)]
-struct Sentence<'a> {
+struct SentenceRecord<'a> {
     prompt: Cow<'a, str>,
     #[serde(flatten)]
     record: TextRecord,
 }
 
 impl EncodedImage {
-    /// The bytes of a safetensors file that holds it, with values in 32 or 16 bits: 4.2 or 2.1 MB at full size.
+    /// As a safetensors file with 32-bit or 16-bit values: 4.2 or 2.1 MB at full size.
     ///
     /// # Errors
     /// As [`EncodedImage::to_parts`].
@@ -39,10 +40,10 @@ impl EncodedImage {
         write(TOKENS, &shape, &tokens, &record)
     }
 
-    /// Reads what [`EncodedImage::to_bytes`] wrote.
+    /// Reads the output of [`EncodedImage::to_bytes`].
     ///
     /// # Errors
-    /// [`ErrorKind::Encoding`] if the bytes are damaged, hold something else, or are of another version.
+    /// [`ErrorKind::Encoding`] if the bytes are damaged, not such an encoding, or of another version.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self> {
         let (shape, tokens, record): (_, _, ImageRecord) = read(TOKENS, bytes)?;
         let shape =
@@ -52,21 +53,21 @@ impl EncodedImage {
 }
 
 impl EncodedPrompt {
-    /// The bytes of a safetensors file that holds it, the sentence included, with values in 32 or 16 bits.
+    /// As a safetensors file with 32-bit or 16-bit values. It includes the sentence.
     ///
     /// # Errors
     /// As [`EncodedPrompt::to_parts`].
     pub fn to_bytes(&self, stored: Stored) -> Result<Vec<u8>> {
         let PromptParts { text, embedding, record } = self.to_parts(stored)?;
-        write(EMBEDDING, &[embedding.len()], &embedding, &Sentence { prompt: text.into(), record })
+        write(EMBEDDING, &[embedding.len()], &embedding, &SentenceRecord { prompt: text.into(), record })
     }
 
-    /// Reads what [`EncodedPrompt::to_bytes`] wrote.
+    /// Reads the output of [`EncodedPrompt::to_bytes`].
     ///
     /// # Errors
-    /// [`ErrorKind::Encoding`] if the bytes are damaged, hold something else, or are of another version.
+    /// [`ErrorKind::Encoding`] if the bytes are damaged, not such an encoding, or of another version.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self> {
-        let (shape, embedding, Sentence { prompt, record }) = read(EMBEDDING, bytes)?;
+        let (shape, embedding, SentenceRecord { prompt, record }) = read(EMBEDDING, bytes)?;
         if shape.len() != 1 {
             return Err(damaged(format!("an embedding [D] expected, {shape:?} found")));
         }
@@ -86,23 +87,23 @@ fn write(name: &str, shape: &[usize], values: &Values, record: &impl Serialize) 
         Values::F16(bits) => (Dtype::F16, bits.iter().flat_map(|bits| bits.to_le_bytes()).collect()),
     };
     let view = TensorView::new(dtype, shape.to_vec(), &bytes).map_err(|error| failed().with_source(error))?;
-    let metadata = HashMap::from([(KEY.to_owned(), record)]);
+    let metadata = HashMap::from([(RECORD_KEY.to_owned(), record)]);
     safetensors::serialize([(name, view)], Some(metadata)).map_err(|error| failed().with_source(error))
 }
 
 fn read<R: DeserializeOwned>(name: &str, bytes: &[u8]) -> Result<(Vec<usize>, Values, R)> {
-    // What safetensors says of the header may quote the sentence.
+    // The cause is dropped: safetensors may quote the header, and so the sentence.
     let not_ours = |_| damaged("this is no stored encoding: not a safetensors file, or a damaged one");
     let (_, metadata) = SafeTensors::read_metadata(bytes).map_err(not_ours)?;
-    let record = metadata.metadata().as_ref().and_then(|metadata| metadata.get(KEY));
+    let record = metadata.metadata().as_ref().and_then(|metadata| metadata.get(RECORD_KEY));
     let record =
-        record.ok_or_else(|| damaged(format!("a record under {KEY:?} expected in the metadata, none found")))?;
-    // The version is looked at before the rest: another version may have any other fields.
+        record.ok_or_else(|| damaged(format!("a record under {RECORD_KEY:?} expected in the metadata, none found")))?;
+    // The version is checked first: the fields of another version may differ.
     #[derive(Deserialize)]
     struct Version {
         record: u32,
     }
-    // What serde says of the record may quote the sentence.
+    // The cause is dropped: serde may quote the record, and so the sentence.
     let no_record = |_| damaged(format!("a record of version {RECORD_VERSION} expected, another text found"));
     check_version(serde_json::from_str::<Version>(record).map_err(no_record)?.record)?;
     let record = serde_json::from_str(record).map_err(no_record)?;

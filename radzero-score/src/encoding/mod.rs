@@ -1,4 +1,4 @@
-//! What the graphs gave, with what made it.
+//! Encodings: the outputs of the graphs, with their provenance.
 
 mod bytes;
 mod parts;
@@ -21,11 +21,11 @@ pub struct EncodedImage {
 }
 
 impl EncodedImage {
-    /// Tokens \[1 + N, D\], CLS first, as the image graph gives them, with what made them. N is a square number.
+    /// From the image graph's output, tokens \[1 + N, D\] with CLS first and N a square number, and their provenance.
     ///
     /// # Errors
-    /// [`ErrorKind::Encoding`] if they have another shape, hold a value that is not finite, or the record is of another version or
-    /// holds a size that no radiograph has.
+    /// [`ErrorKind::Encoding`] if the tokens have another shape or a value that is not finite, or if the record is of another
+    /// version or its image size is invalid.
     pub fn new(tokens: Array2<f32>, record: impl Into<Arc<ImageRecord>>) -> Result<Self> {
         let record = record.into();
         check_version(record.record)?;
@@ -46,7 +46,7 @@ impl EncodedImage {
         self.tokens.view()
     }
 
-    /// Patches a side.
+    /// Patches per side.
     #[must_use]
     pub fn grid(&self) -> usize {
         (self.tokens.nrows() - 1).isqrt()
@@ -70,7 +70,7 @@ impl EncodedImage {
         self.geometry.height()
     }
 
-    /// What made it.
+    /// How it was made.
     #[must_use]
     pub fn record(&self) -> &ImageRecord {
         &self.record
@@ -83,15 +83,15 @@ impl EncodedImage {
 
 /// An encoded prompt. Cheap to clone.
 #[derive(Debug, Clone)]
-pub struct EncodedPrompt(Arc<Inner>);
+pub struct EncodedPrompt(Arc<PromptData>);
 
-struct Inner {
+struct PromptData {
     text: String,
     embedding: Array1<f32>,
     record: Arc<TextRecord>,
 }
 
-impl std::fmt::Debug for Inner {
+impl std::fmt::Debug for PromptData {
     /// Without the sentence, which may come from a report.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("EncodedPrompt").field("values", &self.embedding.len()).finish_non_exhaustive()
@@ -99,10 +99,11 @@ impl std::fmt::Debug for Inner {
 }
 
 impl EncodedPrompt {
-    /// The embedding \[D\] of a sentence, as the text graph gives it, with what made it.
+    /// From a sentence, the text graph's output for it, an embedding \[D\], and its provenance.
     ///
     /// # Errors
-    /// [`ErrorKind::Encoding`] if it is empty, holds a value that is not finite, or the record is of another version.
+    /// [`ErrorKind::Encoding`] if the embedding is empty or has a value that is not finite, or if the record is of another
+    /// version.
     pub fn new(text: &str, embedding: impl Into<Array1<f32>>, record: impl Into<Arc<TextRecord>>) -> Result<Self> {
         let (embedding, record) = (embedding.into(), record.into());
         check_version(record.record)?;
@@ -110,7 +111,7 @@ impl EncodedPrompt {
             return Err(Error::new(ErrorKind::Encoding, "an embedding [D] expected, one without values found"));
         }
         check_finite(embedding.iter(), "an embedding")?;
-        Ok(Self(Arc::new(Inner { text: text.into(), embedding, record })))
+        Ok(Self(Arc::new(PromptData { text: text.into(), embedding, record })))
     }
 
     /// The sentence.
@@ -125,7 +126,7 @@ impl EncodedPrompt {
         self.0.embedding.view()
     }
 
-    /// What made it.
+    /// How it was made.
     #[must_use]
     pub fn record(&self) -> &TextRecord {
         &self.0.record
@@ -133,7 +134,7 @@ impl EncodedPrompt {
 }
 
 fn check_finite<'a>(values: impl Iterator<Item = &'a f32>, what: &str) -> Result<()> {
-    // Without an early exit, so that it is computed on vectors.
+    // No early exit, so that the loop is vectorised.
     if values.fold(true, |finite, value| finite & value.is_finite()) {
         return Ok(());
     }

@@ -1,4 +1,4 @@
-//! Encodings taken apart, for a host's own container: a database, Arrow, a message.
+//! Encodings as plain parts, for storage of your own: a database, Arrow, messages.
 
 use half::f16;
 use half::slice::HalfFloatSliceExt as _;
@@ -8,7 +8,7 @@ use radzero_format::{Error, ErrorKind, Result};
 
 use super::{EncodedImage, EncodedPrompt};
 
-/// Values as they are stored.
+/// Stored values.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub enum Values {
@@ -19,11 +19,11 @@ pub enum Values {
 }
 
 impl Values {
-    /// Rounds where 16 bits are asked for.
+    /// Stores values, rounded if `stored` is 16 bits.
     ///
     /// # Errors
-    /// [`ErrorKind::Argument`] if a value is beyond what 16 bits hold: those of a model with the dot product can be.
-    fn of<'a>(values: impl ExactSizeIterator<Item = &'a f32>, stored: Stored) -> Result<Self> {
+    /// [`ErrorKind::Argument`] if a value exceeds the range of 16-bit floats, as values of a dot-product model may.
+    fn new<'a>(values: impl ExactSizeIterator<Item = &'a f32>, stored: Stored) -> Result<Self> {
         let values: Vec<f32> = values.copied().collect();
         match stored {
             Stored::F32 => return Ok(Self::F32(values)),
@@ -47,7 +47,7 @@ impl Values {
         }
     }
 
-    /// How many there are.
+    /// The number of values.
     #[must_use]
     pub fn len(&self) -> usize {
         match self {
@@ -70,30 +70,30 @@ impl Values {
     }
 }
 
-/// What a record says of values that were stored so: those that were 16 bits once do not get better.
+/// The precision to record: values that were once rounded to 16 bits stay rounded.
 fn coarser(before: Stored, now: Stored) -> Stored {
     if before == Stored::F16 { before } else { now }
 }
 
-/// An [`EncodedImage`], taken apart.
+/// The parts of an [`EncodedImage`].
 #[derive(Debug, Clone, PartialEq)]
 pub struct ImageParts {
     /// Number of tokens, 1 + N, and their length D.
     pub shape: [usize; 2],
     /// The tokens, row by row.
     pub tokens: Values,
-    /// What made them: serialisable.
+    /// Their provenance; serialisable.
     pub record: ImageRecord,
 }
 
-/// An [`EncodedPrompt`], taken apart.
+/// The parts of an [`EncodedPrompt`].
 #[derive(Clone, PartialEq)]
 pub struct PromptParts {
     /// The sentence.
     pub text: String,
     /// The embedding.
     pub embedding: Values,
-    /// What made it: serialisable.
+    /// Its provenance; serialisable.
     pub record: TextRecord,
 }
 
@@ -105,22 +105,22 @@ impl std::fmt::Debug for PromptParts {
 }
 
 impl EncodedImage {
-    /// Takes it apart, with values in 32 or 16 bits.
+    /// Its parts, with 32-bit or 16-bit values.
     ///
     /// # Errors
-    /// [`ErrorKind::Argument`] if a value is beyond what 16 bits hold.
+    /// [`ErrorKind::Argument`] if a value exceeds the range of 16-bit floats.
     pub fn to_parts(&self, stored: Stored) -> Result<ImageParts> {
-        let tokens = Values::of(self.tokens.iter(), stored)?;
+        let tokens = Values::new(self.tokens.iter(), stored)?;
         let mut record = self.record().clone();
         record.tokens = coarser(record.tokens, tokens.stored());
         let (count, width) = self.tokens.dim();
         Ok(ImageParts { shape: [count, width], tokens, record })
     }
 
-    /// Puts it together again.
+    /// Rebuilds it from its parts.
     ///
     /// # Errors
-    /// [`ErrorKind::Encoding`] if the shape is not that of the values, and as [`EncodedImage::new`].
+    /// [`ErrorKind::Encoding`] if shape and number of values do not match, and as [`EncodedImage::new`].
     pub fn from_parts(parts: ImageParts) -> Result<Self> {
         let ImageParts { shape, tokens, mut record } = parts;
         let (expected, found) = (shape[0].checked_mul(shape[1]), tokens.len());
@@ -136,18 +136,18 @@ impl EncodedImage {
 }
 
 impl EncodedPrompt {
-    /// Takes it apart, with values in 32 or 16 bits.
+    /// Its parts, with 32-bit or 16-bit values.
     ///
     /// # Errors
-    /// [`ErrorKind::Argument`] if a value is beyond what 16 bits hold.
+    /// [`ErrorKind::Argument`] if a value exceeds the range of 16-bit floats.
     pub fn to_parts(&self, stored: Stored) -> Result<PromptParts> {
-        let embedding = Values::of(self.0.embedding.iter(), stored)?;
+        let embedding = Values::new(self.0.embedding.iter(), stored)?;
         let mut record = self.record().clone();
         record.embedding = coarser(record.embedding, embedding.stored());
         Ok(PromptParts { text: self.text().to_owned(), embedding, record })
     }
 
-    /// Puts it together again.
+    /// Rebuilds it from its parts.
     ///
     /// # Errors
     /// As [`EncodedPrompt::new`].

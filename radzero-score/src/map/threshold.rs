@@ -1,24 +1,25 @@
-//! Which scores lie above a threshold of the map, without the sigmoid of each.
+//! A threshold of the map as a threshold of scores, which spares the sigmoid of each score.
 
 use std::cmp::Ordering;
 
-use super::sigmoid::{blended_row, sigmoid};
-use super::wide::Piece;
+use radzero_format::{Error, ErrorKind, Result};
 
-/// Relative error within which the computed sigmoid of a greater score may come out smaller.
+use super::interpolation::RowPair;
+use super::sigmoid::{sigmoid, sigmoid_row};
+
+/// Relative error of the computed sigmoid: within it, a greater score may have a smaller sigmoid.
 pub(super) const SIGMOID_MARGIN: f32 = 8.0 * f32::EPSILON;
 
-/// Pixels whose sigmoid is computed at once where it must be.
-const EXACT: usize = 256;
+/// Pixels whose sigmoid is computed at once.
+const CHUNK: usize = 256;
 
-/// A threshold as two scores. Of the few scores between them, only the sigmoid tells.
+/// A threshold as two scores. For the few scores between them, the sigmoid must be computed.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Threshold {
     value: f32,
-    /// The sigmoid of this score and of all lower ones is not above the threshold; negative infinity where there is no such
-    /// score.
+    /// This score and all lower ones have a sigmoid that is not above the threshold; negative infinity if none has.
     pub(super) low: f32,
-    /// The sigmoid of this score and of all greater ones is above the threshold; infinity where there is no such score.
+    /// This score and all greater ones have a sigmoid above the threshold; infinity if none has.
     pub(super) high: f32,
 }
 
@@ -27,28 +28,28 @@ impl Threshold {
         let (below, above) = (value * (1.0 - SIGMOID_MARGIN), value * (1.0 + SIGMOID_MARGIN));
         Self {
             value,
-            low: last(|score| sigmoid(score) <= below).0,
-            high: last(|score| sigmoid(score).partial_cmp(&above) != Some(Ordering::Greater)).1,
+            low: boundary(|score| sigmoid(score) <= below).0,
+            high: boundary(|score| sigmoid(score).partial_cmp(&above) != Some(Ordering::Greater)).1,
         }
     }
 
-    /// Calls `each` with the index of every pixel of the piece, and whether the map is above the threshold there.
-    pub(super) fn exact(&self, piece: Piece<'_>, mut each: impl FnMut(usize, bool)) {
-        let mut values = [0.0; EXACT];
-        for (index, (low, high)) in piece.low.chunks(EXACT).zip(piece.high.chunks(EXACT)).enumerate() {
+    /// Computes the map between two rows, and calls `each` with the index of every pixel and whether it is above the threshold.
+    pub(super) fn exact(&self, pair: RowPair<'_>, mut each: impl FnMut(usize, bool)) {
+        let mut values = [0.0; CHUNK];
+        for (index, (low, high)) in pair.low.chunks(CHUNK).zip(pair.high.chunks(CHUNK)).enumerate() {
             let values = &mut values[..low.len()];
-            blended_row(values, Piece { low, high, ..piece });
+            sigmoid_row(values, RowPair { low, high, ..pair });
             for (offset, &value) in values.iter().enumerate() {
-                each(index * EXACT + offset, value > self.value);
+                each(index * CHUNK + offset, value > self.value);
             }
         }
     }
 }
 
-/// Of all scores in order: one for which `holds` and the next, for which it does not. Both are negative infinity where it holds
-/// for none, and infinity where it holds for all.
-fn last(holds: impl Fn(f32) -> bool) -> (f32, f32) {
-    // Integers in the order of the numbers whose bits they hold.
+/// The last score for which `holds` is true, and the next one. `holds` must be true up to some score and false above. Both are
+/// negative infinity if it never holds, and infinity if it always does.
+fn boundary(holds: impl Fn(f32) -> bool) -> (f32, f32) {
+    // Integers that sort like the floats whose bits they hold.
     let ordered = |score: f32| (score.to_bits() as i32) ^ (((score.to_bits() as i32) >> 31) as u32 >> 1) as i32;
     let score = |ordered: i32| f32::from_bits((ordered ^ ((ordered >> 31) as u32 >> 1) as i32) as u32);
     if !holds(f32::NEG_INFINITY) {
@@ -65,11 +66,22 @@ fn last(holds: impl Fn(f32) -> bool) -> (f32, f32) {
     (score(yes), score(no))
 }
 
+/// Checks that a threshold lies in the range of similarities.
+///
+/// # Errors
+/// [`ErrorKind::Argument`] unless `threshold` is in \[0, 1\].
+pub fn check_threshold(threshold: f32) -> Result<()> {
+    if (0.0..=1.0).contains(&threshold) {
+        return Ok(());
+    }
+    Err(Error::new(ErrorKind::Argument, format!("a threshold from 0 to 1 expected, {threshold} found")))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    /// Scores around the threshold's own, at all distances, and the ends.
+    /// Scores near the threshold's own, at small and large distances, and the extreme ones.
     fn scores(value: f32) -> Vec<f32> {
         let centre = (value / (1.0 - value)).ln();
         let steps = (0..2000).map(|step| (step as f32 - 1000.0) * 2e-9);
@@ -80,12 +92,12 @@ mod tests {
     }
 
     #[test]
-    fn as_with_the_sigmoid_of_each() {
+    fn decides_as_the_sigmoid_of_each_score() {
         let values = [0.0, 1e-45, 1e-38, 1.7e-38, 1e-20, 0.3, 0.5, 0.6, sigmoid(2.5), 0.999, 1.0 - 6e-8, 1.0];
         for value in values.into_iter().chain([-1.0, 2.0, f32::NAN]) {
             let threshold = Threshold::new(value);
             let mut scores = scores(value);
-            // Blends are finite, as scores are.
+            // Interpolated scores are finite.
             scores.retain(|score| !score.is_infinite());
             for &score in &scores {
                 let above = sigmoid(score) > value;
@@ -93,13 +105,13 @@ mod tests {
                     assert_eq!(above, score >= threshold.high, "{score} {value}");
                 }
             }
-            let piece = Piece { low: &scores, high: &scores, weight: 0.0, bounded: false };
-            threshold.exact(piece, |index, above| assert_eq!(above, sigmoid(scores[index]) > value, "{value}"));
+            let pair = RowPair { low: &scores, high: &scores, weight: 0.0, bounded: false };
+            threshold.exact(pair, |index, above| assert_eq!(above, sigmoid(scores[index]) > value, "{value}"));
         }
     }
 
     #[test]
-    fn few_scores_are_left_to_the_sigmoid() {
+    fn few_scores_need_the_sigmoid() {
         for value in [0.01, 0.5, 0.7, 0.99] {
             let threshold = Threshold::new(value);
             let width = threshold.high - threshold.low;

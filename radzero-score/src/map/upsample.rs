@@ -1,37 +1,42 @@
-//! The map at the original size: bilinear upsampling of the patch grid and the sigmoid, in one pass over the memory.
+//! The map at the original size: bilinear upsampling of the patch grid and the sigmoid, in one pass over memory.
 
-use ndarray::{Array2, ArrayView2, Axis, s};
+use ndarray::{Array2, ArrayView2, Axis};
 
-use super::axis::{Edge, Span};
-use super::sigmoid::blended_row;
-use super::wide::Wide;
-use crate::pool;
+use radzero_pool as pool;
 
-/// The sigmoid of `scores` (not empty), upsampled to the spans; 0 where the model saw nothing.
+use super::horizontal::HorizontalPass;
+use super::interpolation::{Interpolation, Span, seen_part};
+use super::sigmoid::sigmoid_row;
+
+/// Upsamples `scores` (not empty) to the spans and applies the sigmoid; 0 where the model saw nothing.
 pub(crate) fn upsample(scores: ArrayView2<'_, f32>, rows: &Span, columns: &Span) -> Array2<f32> {
-    drawn(scores, &Edge::new(scores.nrows(), rows.clone()), &Edge::new(scores.ncols(), columns.clone()))
+    let rows = Interpolation::new(scores.nrows(), rows.clone());
+    let columns = Interpolation::new(scores.ncols(), columns.clone());
+    interpolate(scores, &rows, &columns)
 }
 
-/// As [`upsample`], for a picture with another number of pixels along each edge, given beside its span.
+/// As [`upsample`], for a picture of another size: each span comes with the picture's pixels along its axis.
 pub(crate) fn upsample_at(
     scores: ArrayView2<'_, f32>,
     (rows, height): (&Span, usize),
     (columns, width): (&Span, usize),
 ) -> Array2<f32> {
-    drawn(scores, &Edge::at(scores.nrows(), rows, height), &Edge::at(scores.ncols(), columns, width))
+    let rows = Interpolation::resized(scores.nrows(), rows, height);
+    let columns = Interpolation::resized(scores.ncols(), columns, width);
+    interpolate(scores, &rows, &columns)
 }
 
-fn drawn(scores: ArrayView2<'_, f32>, rows: &Edge, columns: &Edge) -> Array2<f32> {
-    let wide = Wide::new(scores, rows, columns);
+fn interpolate(scores: ArrayView2<'_, f32>, rows: &Interpolation, columns: &Interpolation) -> Array2<f32> {
+    let horizontal = HorizontalPass::new(scores, rows, columns);
     let mut map = Array2::zeros((rows.span.length, columns.span.length));
-    let mut seen = map.slice_mut(s![rows.span.seen(), columns.span.seen()]);
+    let mut seen = seen_part(&mut map, &rows.span, &columns.span);
     let at_once = pool::rows(seen.ncols());
     let bands = rows.span.seen().step_by(at_once).zip(seen.axis_chunks_iter_mut(Axis(0), at_once));
     pool::each(bands, |(start, mut band)| {
         for (y, mut target) in (start..).zip(band.rows_mut()) {
-            // Rows of an array made here are contiguous.
+            // Always the case: rows of a new array are contiguous.
             if let Some(target) = target.as_slice_mut() {
-                blended_row(target, wide.piece(y, &columns.span.seen()));
+                sigmoid_row(target, horizontal.row_pair(y, &columns.span.seen()));
             }
         }
     });
@@ -41,7 +46,7 @@ fn drawn(scores: ArrayView2<'_, f32>, rows: &Edge, columns: &Edge) -> Array2<f32
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::map::axis::{blend, positions};
+    use crate::map::interpolation::{lerp, positions};
     use crate::map::sigmoid;
     use ndarray::array;
 
@@ -55,8 +60,8 @@ mod tests {
         let columns = positions(scores.ncols(), &Span::whole(width));
         Array2::from_shape_fn((height, width), |(y, x)| {
             let (row, column) = (rows[y], columns[x]);
-            let along = |row: usize| blend(scores[[row, column.low]], scores[[row, column.high]], column.weight);
-            sigmoid(blend(along(row.low), along(row.high), row.weight))
+            let along = |row: usize| lerp(scores[[row, column.low]], scores[[row, column.high]], column.weight);
+            sigmoid(lerp(along(row.low), along(row.high), row.weight))
         })
     }
 
@@ -91,13 +96,16 @@ mod tests {
     }
 
     #[test]
-    fn a_part_lies_where_its_spans_say_among_zeros() {
+    fn a_window_is_placed_by_its_spans_among_zeros() {
         let scores = array![[0.0, 1.0], [2.0, 3.0]];
         let rows = Span { target: 10, window: 2..6, start: 1, length: 7 };
         let columns = Span { target: 8, window: 0..8, start: 3, length: 12 };
         let map = upsample(scores.view(), &rows, &columns);
         assert_eq!(map.dim(), (7, 12));
-        assert_eq!(map.slice(s![1..5, 3..11]), whole(scores.view(), 10, 8).slice(s![2..6, ..]));
+        assert_eq!(
+            map.slice_axis(Axis(0), (1..5).into()).slice_axis(Axis(1), (3..11).into()),
+            whole(scores.view(), 10, 8).slice_axis(Axis(0), (2..6).into())
+        );
         assert_eq!(map.iter().filter(|&&value| value == 0.0).count(), 7 * 12 - 4 * 8);
     }
 }

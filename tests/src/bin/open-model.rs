@@ -1,7 +1,7 @@
-//! Opens a model directory in a process of its own, as ONNX Runtime can be loaded only once in each.
+//! Opens a model directory. This is a separate program because a process can load ONNX Runtime only once.
 //!
-//! `open-model MODEL_DIR [LIBRARY [DEVICE [THREADS]]]`, where an empty LIBRARY is none, prints the runtime's version and, of both graphs, the device and who runs how many
-//! nodes; or the error's kind and message.
+//! `open-model MODEL_DIR [LIBRARY [DEVICE [THREADS]]]` prints the runtime's version and, for both graphs, the device and how many
+//! nodes each execution provider runs; or the error's kind and message. An empty LIBRARY means the default one.
 
 use std::process::ExitCode;
 

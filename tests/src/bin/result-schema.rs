@@ -1,4 +1,4 @@
-//! `cargo run -p radzero-tests --bin result-schema > docs/result.schema.json`: the JSON Schema of a result.
+//! Prints the JSON Schema of a result: `cargo run -p radzero-tests --bin result-schema > docs/result.schema.json`.
 
 #![allow(clippy::unwrap_used, reason = "a test helper fails by panicking")]
 

@@ -1,4 +1,4 @@
-//! Pictures of the best and worst cases: the map beside the ground truth.
+//! Pictures of the best and worst cases: the map next to the ground truth.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -16,22 +16,22 @@ use radzero_render::{Panel, Picture};
 
 use crate::NOTICE;
 use crate::console::{complain, one_line};
-use crate::error::{Failure, Outcome};
+use crate::error::{Completion, Failure};
 use crate::output::files::write_whole;
 
-/// Of the pictures, in the output directory.
+/// The folder of the pictures in the output directory.
 const FOLDER: &str = "cases";
 
-/// What is drawn beside the map.
+/// The ground truth drawn next to the map.
 pub(super) enum Truth {
-    /// The data set knows only whether, not where.
+    /// The data set has labels, but no regions.
     None,
     Boxes(Vec<Corners>),
     Region(Region),
 }
 
 impl Truth {
-    /// 1 where it is, 0 elsewhere.
+    /// 1 inside the region, 0 outside.
     fn map(&self, width: usize, height: usize) -> Result<Option<Array2<f32>>, Failure> {
         let mask = match self {
             Self::None => return Ok(None),
@@ -42,7 +42,7 @@ impl Truth {
     }
 }
 
-/// The folder of the pictures in `out`, without those of an earlier run: another may have fewer.
+/// Creates the folder of the pictures in `out` and deletes those of an earlier run, which may have had more.
 pub(super) fn empty_folder(out: &Path) -> Result<(), Failure> {
     let folder = out.join(FOLDER);
     fs::create_dir_all(&folder).map_err(|source| Failure::CreateDirectory { path: folder.clone(), source })?;
@@ -57,8 +57,8 @@ pub(super) fn empty_folder(out: &Path) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Draws `cases` to `out`/cases/NAME-N.png. Their images are encoded once more: maps are not kept while the data set runs. A
-/// picture that fails is reported and left out, and `outcome` says so: the results do not depend on it.
+/// Draws `cases` to `out`/cases/NAME-N.png. Encodes their images again, because a run does not keep maps. A picture that fails
+/// is reported and left out, and sets `completion`: the results do not depend on it.
 pub(super) fn draw<T>(
     model: &RadZero,
     dataset: &Dataset<T>,
@@ -66,8 +66,8 @@ pub(super) fn draw<T>(
     name: &str,
     out: &Path,
     truth: &impl Fn(&T, usize) -> Truth,
-    outcome: &mut Outcome,
-) -> Vec<html::Picture> {
+    completion: &mut Completion,
+) -> Vec<html::CasePicture> {
     let mut pictures = Vec::with_capacity(cases.len());
     for (number, case) in (1..).zip(cases) {
         let file = format!("{FOLDER}/{name}-{number}.png");
@@ -77,12 +77,12 @@ pub(super) fn draw<T>(
         match drawn {
             Ok(()) => {
                 let caption = format!("{}, {}: {}", sample.id, dataset.prompts[case.prompt], case.caption);
-                pictures.push(html::Picture { file, caption });
+                pictures.push(html::CasePicture { file, caption });
             }
             Err(failure) => {
                 let (image, message) = (one_line(&sample.id), failure.message());
                 complain(&format!("error: picture of {image}: {}", one_line(&message)));
-                *outcome = Outcome::SomeFailed;
+                *completion = Completion::SomeFailed;
             }
         }
     }

@@ -1,4 +1,4 @@
-//! `radzero eval compare`: two results beside each other.
+//! `radzero eval compare`: two results side by side.
 
 use std::fs;
 use std::path::Path;
@@ -8,12 +8,12 @@ use radzero_eval::report::result::Evaluation;
 
 use super::args::CompareArgs;
 use crate::console::print_last;
-use crate::error::{Failure, Outcome};
+use crate::error::{Completion, Failure};
 
 /// Prints the comparison.
-pub(super) fn run(args: &CompareArgs) -> Result<Outcome, Failure> {
+pub(super) fn run(args: &CompareArgs) -> Result<Completion, Failure> {
     print_last(&compare::document(&read(&args.first)?, &read(&args.second)?)?)?;
-    Ok(Outcome::Done)
+    Ok(Completion::Done)
 }
 
 fn read(path: &Path) -> Result<Evaluation, Failure> {
