@@ -9,12 +9,19 @@ pub mod models;
 pub mod mutate;
 pub mod standin;
 
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 /// Path of a file of the golden data.
 #[must_use]
 pub fn golden_path(name: impl AsRef<Path>) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("golden").join(name)
+}
+
+/// Says on standard error that tests are skipped, and why.
+pub fn say_skipped(what: &str) {
+    // Not with `eprintln`, whose output is hidden if the test passes; and in one call, because other threads write too.
+    std::io::stderr().write_all(format!("\nSKIPPED: {what}\n").as_bytes()).unwrap();
 }
 
 /// Compiles the example in the README.

@@ -5,7 +5,6 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, missing_docs)]
 
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Once;
@@ -13,12 +12,12 @@ use std::sync::Once;
 use ndarray::Array2;
 use radzero_core::{Comparison, Device, EncodedImage, ErrorKind, RadZero, Radiograph, Runtime};
 use radzero_export::Target;
-use radzero_tests::golden_path;
 use radzero_tests::models::Exported;
+use radzero_tests::{golden_path, say_skipped};
 
 const VARIABLE: &str = "RADZERO_OPENVINO_LIBRARY";
 
-const SKIPPED: &str = "\nSKIPPED: every test of OpenVINO, as RADZERO_OPENVINO_LIBRARY does not name its libraries\n";
+const SKIPPED: &str = "every test of OpenVINO, as RADZERO_OPENVINO_LIBRARY does not name its libraries";
 
 /// Largest differences allowed, as in the golden tests: both compute in 32 bits and differ only in the order of sums.
 const VALUE: f32 = 1e-4;
@@ -34,8 +33,7 @@ const BF16_MAP: f32 = 0.03;
 fn folder() -> Option<PathBuf> {
     let Some(path) = std::env::var_os(VARIABLE) else {
         static ONCE: Once = Once::new();
-        // Not with `eprintln`, whose output is hidden if the test passes; and in one call, because other threads write too.
-        ONCE.call_once(|| std::io::stderr().write_all(SKIPPED.as_bytes()).unwrap());
+        ONCE.call_once(|| say_skipped(SKIPPED));
         return None;
     };
     // The variable may be relative to the workspace, but cargo runs tests in the package's folder.

@@ -4,7 +4,6 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, missing_docs)]
 
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -12,8 +11,8 @@ use ndarray::{Array1, Array2, ArrayBase, Data, Dimension};
 use radzero_core::{RadZero, Radiograph};
 use radzero_export::{ExportOptions, PositionConvention, Precision, Target, export};
 use radzero_tests::golden::Golden;
-use radzero_tests::golden_path;
 use radzero_tests::models::write_checkpoint;
+use radzero_tests::{golden_path, say_skipped};
 
 /// If set, a missing package fails the tests instead of skipping them.
 const NO_SKIP: &str = "RADZERO_NO_SKIP";
@@ -36,8 +35,7 @@ fn script(file: &str, modules: &str, requirements: &str) -> Option<Command> {
     if !found.is_ok_and(|output| output.status.success()) {
         let reason = format!("python3 cannot import {modules}: python3 -m pip install -r {requirements}");
         assert!(std::env::var_os(NO_SKIP).is_none(), "{NO_SKIP} is set, and {reason}");
-        // Not with eprintln: the output of a test that passes is not shown.
-        std::io::stderr().write_all(format!("\nSKIPPED: {file}, as {reason}\n").as_bytes()).unwrap();
+        say_skipped(&format!("{file}, as {reason}"));
         return None;
     }
     let mut command = Command::new("python3");

@@ -36,11 +36,8 @@ pub(super) fn to_levels(
     let mut table = vec![0; present.len()];
     let rule = match policy.rules().grayscale {
         GrayscaleRule::StoredMaximum => fill_stored_maximum(&stored, layout, &mut table, warnings)?,
-        GrayscaleRule::DisplayChain => {
-            let read_voi = |modality: &Modality, warnings: &mut _| Voi::read(object, layout, modality, warnings);
-            fill_chain(object, &stored, layout, read_voi, &mut table, warnings)?
-        }
-        GrayscaleRule::MinMaxChain => fill_chain(object, &stored, layout, |_, _| Ok(None), &mut table, warnings)?,
+        GrayscaleRule::DisplayChain => fill_chain(object, &stored, layout, true, &mut table, warnings)?,
+        GrayscaleRule::MinMaxChain => fill_chain(object, &stored, layout, false, &mut table, warnings)?,
     };
     let levels = Array2::from_shape_vec((layout.rows, layout.columns), samples.look_up(&table));
     Ok((levels.map_err(|error| damaged("pixel data do not fill the image").with_source(error))?, rule))
@@ -68,18 +65,19 @@ fn fill_stored_maximum(
     Ok(if inverted { IntensityRule::StoredMaximumInverted } else { IntensityRule::StoredMaximum })
 }
 
-/// Fills `table` by the grayscale chain, with the VOI transform that `read_voi` returns, or from least to greatest value if it
-/// returns none.
+/// Fills `table` by the grayscale chain: with the file's VOI LUT or window if `with_voi` is set and it has one, otherwise from least to
+/// greatest value.
 fn fill_chain(
     object: &InMemDicomObject,
     stored: &[Stored],
     layout: &Layout,
-    read_voi: impl Fn(&Modality, &mut Vec<Warning>) -> Result<Option<Voi>>,
+    with_voi: bool,
     table: &mut [u8],
     warnings: &mut Vec<Warning>,
 ) -> Result<IntensityRule> {
     let modality = Modality::read(object, layout, warnings)?;
-    let voi = match read_voi(&modality, warnings)? {
+    let voi_of_file = if with_voi { Voi::read(object, layout, &modality, warnings)? } else { None };
+    let voi = match voi_of_file {
         Some(voi) => voi,
         None => value_range(object, stored, layout, &modality, warnings)?,
     };
