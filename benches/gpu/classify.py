@@ -67,6 +67,8 @@ def limit(run):
     read = [results.get("files", "read", name, "ms") for name in ("PNG", "DICOM")]
     ways = results.get("speed", f"radzero {results.get('files', 'precision')}", "host to host") or {}
     rates = [found["images_per_second"] for found in ways.values() if "images_per_second" in found]
+    if "images_per_second" in (queue := results.get("speed", "queue") or {}):
+        rates.append(queue["images_per_second"])
     if None in read or not rates:
         return results.skip("the encoder's speed or the reader's is not known", "files", "limit")
     readers, encoder = run.cores / statistics.mean(read) * 1e3, max(rates)

@@ -1,13 +1,17 @@
-"""Requests that must be refused, never answered from another device; and two processes at once, which must work."""
+"""Requests that must be refused, never answered from another device; and what must work: two processes at once, cancelled runs."""
 
 import os
 import shutil
 from pathlib import Path
 
+from contestants import Ours
 from results import first_line
 from workspace import PROMPT, command
 
 REFUSED, ALIKE = "refused", "equal results"
+TRUE_OR_REFUSED, ENDED = "the results without a limit, or errors", "ends early; equal tokens afterwards"
+# Files whose batches need more memory than one image.
+MANY = 200
 
 
 def faults(run):
@@ -25,8 +29,10 @@ def faults(run):
     refused(run, "TensorRT, without its libraries", lambda: infer(portable, *tensorrt, NVIDIA_TF32_OVERRIDE="0"), may_work=True)
     if run.cuda:
         refused(run, "a memory limit of 1 MiB", lambda: infer(run.best, *cuda, "--memory-limit", "1"))
+        tight(run)
     else:
-        run.results.skip("the limit is that of a GPU's memory", "faults", "a memory limit of 1 MiB")
+        run.results.skip("the limit is that of a GPU's memory", "faults", "a memory limit")
+    cancelled(run)
     name = "two processes at once"
     with run.results.guarded("faults", name):
         both = run.together(lambda _: infer(run.best, "--device", run.device), range(2), 2)
@@ -53,6 +59,39 @@ def refused(run, name, attempt, may_work=False):
             run.results.fail("not refused", "faults", name)
         elif not about["says"]:
             run.results.fail("refused without a message", "faults", name)
+
+
+def tight(run):
+    """A limit with room for the weights, but hardly for anything else."""
+    weights = max(path.stat().st_size for path in Path(run.best).glob("*.data"))
+    options = ("--model", run.best, "--device", run.device, "--prompt", PROMPT)
+    limit = ("--memory-limit", (weights >> 20) + 2)
+    for name, paths in (("one image", run.files()[:1]), ("batches", run.files()[:MANY])):
+        name = f"a memory limit just above the weights, {name}"
+        with run.results.guarded("faults", name):
+            free = command("radzero", "classify", *options, *paths)
+            found = command("radzero", "classify", *options, *limit, *paths)
+            rows, expected = found.out.splitlines(), free.out.splitlines()
+            says = f"{len(rows) - len(expected) + len(paths)} of {len(paths)} images have results. {first_line(found.err.partition('error: ')[2])}"
+            run.results.put("faults", name, {"wanted": TRUE_OR_REFUSED, "code": found.code, "says": says})
+            wrong = [row for row in rows if row not in expected]
+            if free.code != 0 or found.code not in (0, 1, 2) or wrong or (found.code == 0) != (rows == expected):
+                run.results.fail(f"{free}; {found}; {len(wrong)} rows differ", "faults", name)
+
+
+def cancelled(run):
+    name = "a batch that is cancelled"
+    with run.results.guarded("faults", name):
+        ours = Ours("encode", None, run.best, run.device, run.cores)
+        try:
+            longest, tries, early = ours.ask(f"cancelled {32 if run.cuda else 2}")
+        finally:
+            ours.close()
+        says = f"{early:.0f} of {tries:.0f} ended early; the longest took {longest:.1f} ms to end"
+        run.results.put("faults", name, {"wanted": ENDED, "code": 0, "says": says})
+        # A tiny model may be done before the cancellation comes.
+        if early == 0 and not run.small:
+            run.results.fail(says, "faults", name)
 
 
 def bare_library(run):

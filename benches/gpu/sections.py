@@ -55,9 +55,13 @@ def rate(value):
 
 
 def best(found, contestant):
-    """Images per second at the best batch size; None if nothing was measured."""
+    """Images per second at the best batch size or through a queue; None if nothing was measured."""
     ways = found.at("speed", contestant, HOST) or {}
-    return max((cell["images_per_second"] for cell in ways.values() if isinstance(cell, dict) and "ms" in cell), default=None)
+    rates = [cell["images_per_second"] for cell in ways.values() if isinstance(cell, dict) and "ms" in cell]
+    queue = found.at("speed", "queue") or {}
+    if contestant == f"radzero {queue.get('export')}" and "images_per_second" in queue:
+        rates.append(queue["images_per_second"])
+    return max(rates, default=None)
 
 
 def correctness(found):
@@ -119,15 +123,28 @@ def speed(found):
     return [
         f"Speed of the image encoder: medians of {most_runs(found)} runs in turns, fewer for slow contestants, after up to 3 runs to warm "
         "up. Host to host means from 8-bit pixels to 32-bit tokens, both in host memory: PyTorch's in pinned memory, radzero's wherever "
-        "the caller has them. radzero cannot be timed on the device only. PyTorch runs transformers' DINOv2 with fused attention; it is "
+        "the caller has them; it computes more than 8 images in runs of 8. radzero cannot be timed on the device only. PyTorch runs transformers' DINOv2 with fused attention; it is "
         "compiled for some batch sizes only.",
         "",
         *benchmarks_page.table(heading, rows),
+        "",
+        queue(found),
         "",
         *ceiling(found),
         "",
         PUBLISHED,
     ]
+
+
+def queue(found):
+    measured = found.at("speed", "queue") or {}
+    if "images_per_second" not in measured:
+        return f"Through a queue: {found.excuse('speed', 'queue')}."
+    return (
+        f"Through an `EncoderQueue` with default settings, radzero {measured['export']} encodes {measured['images']} images of the model's "
+        f"size at {rate(measured['images_per_second'])} images/s ({rate(measured['least'])} to {rate(measured['most'])}): while the device "
+        "computes a batch of 8, the cores prepare the next and deliver the one before."
+    )
 
 
 def ceiling(found):

@@ -17,6 +17,8 @@ FLOPS = 353e9
 # The most important batch sizes come first, in case time runs out; the one that needs the most memory comes last.
 BATCHES, FEW, FP32_PEER, MOST_FP32 = (1, 8, 32, 16, 4, 2, 64), (1, 8, 32), (1, 8), 32
 HOST, DEVICE = "host to host", "device only"
+# Images through a queue, and how often; the first time does not count.
+QUEUED, TIMES = 2000, 4
 
 
 def ceiling(run):
@@ -165,8 +167,23 @@ def speed(run):
             race(run, count, {name: contestant for name, (contestant, counts) in contestants.items() if count in counts})
     for contestant, _ in contestants.values():
         contestant.close()
+    with results.guarded("speed", "queue"):
+        queue(run)
     if run.device == "cpu":
         results.put("speed", "note", f"on a CPU there is no {DEVICE}")
+
+
+def queue(run):
+    """Images per second of a queue with default settings, which prepares images and delivers tokens while the device computes."""
+    export, count = "fp16" if run.cuda else "fp32", QUEUED if run.cuda and not run.small else 8
+    ours = Ours("encode", None, run.model("base", export), run.device, run.cores)
+    try:
+        times = [ours.ask(f"queue {count}")[0] for _ in range(TIMES)][1:]
+    finally:
+        ours.close()
+    rates = [1e3 / time for time in times]
+    measured = {"export": export, "images": count, "images_per_second": statistics.median(rates), "most": max(rates), "least": min(rates)}
+    run.results.put("speed", "queue", measured)
 
 
 class Timed:

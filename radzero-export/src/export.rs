@@ -103,8 +103,14 @@ pub fn export(options: &ExportOptions, mut progress: impl FnMut(Progress)) -> Re
     let weights = &checkpoint.weights;
     let bytes = weights.bytes(&["vision_model.", "align_transformer.", LOSS]);
     let counter = Counter::new(report, Stage::ImageEncoder, bytes);
-    let builder =
-        GraphBuilder::begin(image_contract(&dimensions), options.target, &metadata, weights, &output, counter)?;
+    let builder = GraphBuilder::begin(
+        image_contract(&dimensions, options.precision),
+        options.target,
+        &metadata,
+        weights,
+        &output,
+        counter,
+    )?;
     let image_encoder = graph::image::write(&checkpoint, options.position_embedding, &numerics, builder, &mut output)?;
 
     let bytes = weights.bytes(&["text_model.", "text_projector.", LOSS]);
@@ -248,8 +254,8 @@ fn similarity(checkpoint: &Checkpoint) -> Result<Similarity, ExportError> {
     })
 }
 
-fn image_contract(dimensions: &Dimensions) -> Graph {
-    let (inputs, outputs) = Manifest::image_tensors(dimensions);
+fn image_contract(dimensions: &Dimensions, precision: Precision) -> Graph {
+    let (inputs, outputs) = Manifest::image_tensors(dimensions, precision);
     Graph { file: IMAGE_GRAPH.into(), opset: OPSET, inputs, outputs }
 }
 

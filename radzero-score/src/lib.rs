@@ -46,7 +46,7 @@ pub mod similarity;
 pub use radzero_format as format;
 
 pub use crate::comparison::Comparison;
-pub use crate::encoding::{EncodedImage, EncodedPrompt, ImageParts, PromptParts, Values};
+pub use crate::encoding::{EncodedImage, EncodedPrompt, ImageParts, PromptParts, TokenMemory, Values};
 pub use crate::geometry::{Fit, Geometry, GridArea};
 pub use crate::map::{Peak, SimilarityMap, sigmoid};
 pub use crate::scorer::Scorer;

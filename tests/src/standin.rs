@@ -23,6 +23,8 @@ pub struct StandIn {
     pub batch: usize,
     /// Threads that read images.
     pub workers: usize,
+    /// Runs at a time.
+    pub at_once: usize,
     /// Duration of a run.
     pub run: Duration,
     /// Time to encode a sentence, and to compare an image with it.
@@ -42,6 +44,7 @@ impl Default for StandIn {
         Self {
             batch: 1,
             workers: 2,
+            at_once: 1,
             run: Duration::ZERO,
             sentence: Duration::ZERO,
             awaited: 0,
@@ -79,6 +82,10 @@ impl Encoder for StandIn {
 
     fn batch(&self) -> usize {
         self.batch
+    }
+
+    fn runs(&self) -> usize {
+        self.at_once
     }
 
     fn pixels(&self, radiograph: &Radiograph) -> Result<Array3<u8>> {

@@ -4,6 +4,7 @@
 
 use std::fs;
 
+use half::f16;
 use ndarray::{Array2, Array3, ArrayView2, ArrayView3, Axis};
 use ort::session::Session;
 use ort::value::TensorRef;
@@ -89,7 +90,12 @@ fn tokens(model: &Exported, pixels: ArrayView3<'_, u8>) -> Array3<f32> {
         .unwrap();
     let batch = pixels.insert_axis(Axis(0)).to_owned();
     let outputs = session.run(ort::inputs![TensorRef::from_array_view(batch.view()).unwrap()]).unwrap();
-    outputs[0].try_extract_array::<f32>().unwrap().into_dimensionality().unwrap().to_owned()
+    // 16-bit graphs return 16 bits.
+    let tokens = match outputs[0].try_extract_array::<f16>() {
+        Ok(tokens) => tokens.mapv(f16::to_f32),
+        Err(_) => outputs[0].try_extract_array::<f32>().unwrap().to_owned(),
+    };
+    tokens.into_dimensionality().unwrap()
 }
 
 /// The cases are with and without biases of queries, keys and values, a norm after the align transformer, and cosine similarity.

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use radzero_core::{Cancellation, EncoderQueue, ErrorKind, Request, Ticket};
 use radzero_tests::executor::block_on;
-use radzero_tests::standin::{Held, LONG, StandIn, image_request, kind, level, queue, uniform};
+use radzero_tests::standin::{Held, LONG, StandIn, image_request, kind, level, queue, uniform, wait_until};
 
 #[test]
 fn a_full_queue_refuses_requests_without_reading_them() {
@@ -96,11 +96,29 @@ fn batches_are_filled_with_the_images_that_are_ready() {
     }
     let runs = queue.encoder().runs.lock().unwrap().clone();
     assert_eq!(runs.iter().sum::<usize>(), 200);
-    // The first run does not wait for more images, and the last one has the rest.
+    // The first run does not wait for more images, and the last ones have the rest: 1, 2 or 4 in each.
+    assert!(runs.iter().all(|images| images.is_power_of_two()), "{runs:?}");
     let full = runs.iter().filter(|&&images| images == 8).count();
-    assert!(full + 2 >= runs.len() && full >= 24, "{runs:?}");
+    assert!(full + 4 >= runs.len() && full >= 24, "{runs:?}");
     let totals = queue.status().unwrap().totals;
     assert_eq!((totals.runs, totals.images), (runs.len() as u64, 200));
+}
+
+/// As for a GPU: one batch is prepared while the other is computed.
+#[test]
+fn two_batches_are_at_the_encoder_at_a_time() {
+    let stand_in = StandIn { batch: 2, at_once: 2, run: LONG, ..StandIn::default() };
+    let queue = queue(stand_in, 8);
+    let tickets: Vec<Ticket> = (0..6).map(|level| queue.submit(image_request(level)).unwrap()).collect();
+    wait_until(|| queue.encoder().runs.lock().unwrap().len() == 2);
+    // The third must wait, and none is finished before its run has ended.
+    thread::sleep(Duration::from_millis(20));
+    assert_eq!(queue.encoder().runs.lock().unwrap().len(), 2);
+    assert!(tickets.iter().all(|ticket| !ticket.is_done()));
+    queue.shut_down();
+    for ticket in tickets {
+        assert_eq!(kind(ticket.wait()), Some(ErrorKind::ShutDown));
+    }
 }
 
 #[test]

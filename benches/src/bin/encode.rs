@@ -5,6 +5,9 @@
 //! answered with a line of numbers, in milliseconds:
 //! - `image`: the encoder on an image of the model's input size, so that resampling does not count
 //! - `images N`: the encoder on a batch of N such images, different from each other and from those of the previous line
+//! - `queue N`: per image, when a queue encodes N such images
+//! - `cancelled N`: from a cancellation to the end of a batch of N such images, the longest of several tries, then the number
+//!   of tries and of those that ended early; the batch must give the same tokens before and after, bit for bit
 //! - `read PATH`: from a file to the model's pixels
 //! - `prompt`, `prompts`, `cached`: one new sentence, 14 new ones, a cached one
 //! - `compare`, `maps`, `points`, `masks`: for a radiograph of 2000 x 2500 and 14 prompts; `maps-points` and `maps-masks` go
@@ -21,18 +24,27 @@ use std::fs;
 use std::hint::black_box;
 use std::io::{BufRead as _, Write as _};
 use std::path::Path;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::Instant;
 
 use ndarray::Array3;
 use radzero_benches::{PROMPTS, numbered_radiograph, radiograph, sentences};
-use radzero_core::{Comparison, Device, EncodedImage, RadZero, Radiograph};
+use radzero_core::{
+    Cancellation, Comparison, Device, EncodedImage, EncoderQueue, ErrorKind, RadZero, Radiograph, Request,
+};
 
 type BoxResult<T> = Result<T, Box<dyn Error + Send + Sync>>;
 
 /// Images that the callers share.
 const IMAGES: usize = 8;
+
+/// Batches that are cancelled, each later than the one before.
+const CANCELLATIONS: u32 = 10;
+
+/// Different images that a queue gets.
+const QUEUED: usize = 64;
 
 fn main() -> BoxResult<()> {
     let mut bench = Bench::open(std::env::args().skip(1))?;
@@ -46,7 +58,7 @@ fn main() -> BoxResult<()> {
 }
 
 struct Bench {
-    model: RadZero,
+    model: Arc<RadZero>,
     small: Radiograph,
     image: EncodedImage,
     found: Vec<Comparison>,
@@ -70,7 +82,7 @@ impl Bench {
             Some(other) => return Err(format!("onnxruntime or nothing expected, {other:?} found").into()),
             None => {}
         }
-        let model = builder.open()?;
+        let model = Arc::new(builder.open()?);
         let size = model.manifest().dimensions.image_size;
         let image = model.encode_image(&radiograph(2500, 2000)?)?;
         let found = model.compare(&image, &model.encode_prompts(&sentences(PROMPTS, 0))?)?;
@@ -87,6 +99,8 @@ impl Bench {
         match (name, path) {
             ("image", None) => drop(model.encode_image(&self.small)?),
             ("images", Some(count)) => return self.images(count.parse()?).map(|time| vec![time]),
+            ("queue", Some(count)) => return self.queue(count.parse()?).map(|time| vec![time]),
+            ("cancelled", Some(count)) => return self.cancelled(count.parse()?),
             ("read", Some(path)) => drop(model.pixels(&Radiograph::open(path)?)?),
             ("prompt", None) => drop(model.encode_prompts(&sentences(1, next(&mut self.turn)))?),
             ("prompts", None) => drop(model.encode_prompts(&sentences(PROMPTS, next(&mut self.turn)))?),
@@ -117,6 +131,59 @@ impl Bench {
         let started = Instant::now();
         drop(self.model.encode_images(&images)?);
         Ok(milliseconds(started))
+    }
+
+    /// The longest wait in milliseconds, the number of tries, and how many ended before the whole batch was encoded.
+    fn cancelled(&self, count: usize) -> BoxResult<Vec<f64>> {
+        let size = self.model.manifest().dimensions.image_size;
+        let images = (0..count).map(|index| numbered_radiograph(size, size, index)).collect::<Result<Vec<_>, _>>()?;
+        self.model.encode_images(&images)?;
+        let started = Instant::now();
+        let expected = self.model.encode_images(&images)?;
+        let whole = started.elapsed();
+        let (mut longest, mut early) = (0.0, 0);
+        for attempt in 0..CANCELLATIONS {
+            let cancellation = Cancellation::new();
+            let canceller = {
+                let (cancellation, pause) = (cancellation.clone(), whole * attempt / CANCELLATIONS);
+                thread::spawn(move || {
+                    thread::sleep(pause);
+                    cancellation.cancel();
+                    Instant::now()
+                })
+            };
+            let ended = self.model.encode_images_until(&images, &cancellation);
+            let end = Instant::now();
+            let cancelled = canceller.join().map_err(|_| "the cancelling thread panicked")?;
+            longest = f64::max(longest, end.saturating_duration_since(cancelled).as_secs_f64() * 1e3);
+            match ended {
+                Err(error) if error.kind() == ErrorKind::Cancelled => early += 1,
+                Err(error) => return Err(error.into()),
+                Ok(_) => {}
+            }
+            let again = self.model.encode_images(&images)?;
+            if expected.iter().zip(&again).any(|(expected, again)| expected.tokens() != again.tokens()) {
+                return Err("other tokens after a cancelled run".into());
+            }
+        }
+        Ok(vec![longest, f64::from(CANCELLATIONS), f64::from(early)])
+    }
+
+    /// Milliseconds per image, through a queue of default settings.
+    fn queue(&mut self, count: usize) -> BoxResult<f64> {
+        let queue = EncoderQueue::new(self.model.clone())?;
+        let size = self.model.manifest().dimensions.image_size;
+        let images = (0..QUEUED).map(|index| numbered_radiograph(size, size, index)).collect::<Result<Vec<_>, _>>()?;
+        let images = Arc::new(images);
+        let requests = (0..count).map(|index| {
+            let images = images.clone();
+            (index, Request::read_with(move |_| Ok(images[index % QUEUED].clone())))
+        });
+        let started = Instant::now();
+        for (_, answer) in queue.encode_all(requests, &Cancellation::new())? {
+            drop(answer?);
+        }
+        Ok(milliseconds(started) / count as f64)
     }
 
     /// Milliseconds from a file to points, and the same without the image encoder.

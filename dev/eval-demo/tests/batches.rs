@@ -34,7 +34,8 @@ fn a_model_that_encodes_in_batches_gets_full_ones() {
     assert_eq!(journals[0], journals[1]);
     let runs = batching.0.encoder().runs.lock().unwrap().clone();
     assert_eq!(runs.iter().sum::<usize>(), 60);
-    // The first image did not wait for others, and the last batch has the rest.
+    // The first image did not wait for others, and the last batches have the rest: 1, 2 or 4 in each.
+    assert!(runs.iter().all(|images| images.is_power_of_two()), "{runs:?}");
     let full = runs.iter().filter(|&&images| images == 8).count();
-    assert!(full >= 6 && runs.len() <= full + 2, "{runs:?}");
+    assert!(full >= 6 && runs.len() <= full + 4, "{runs:?}");
 }

@@ -3,7 +3,7 @@
 use radzero_format::{Error, ErrorKind, Result};
 use radzero_score::EncodedPrompt;
 
-use super::{RadZero, all_finite, not_finite};
+use super::{RadZero, not_finite};
 use crate::cancellation::Cancellation;
 use crate::runtime::Patience;
 
@@ -64,11 +64,8 @@ impl RadZero {
             let embeddings = self.run_prompts(&ids, patience, cancellation)?;
             let mut encoded = Vec::with_capacity(chunk.len());
             for ((index, _), embedding) in chunk.iter().zip(embeddings.outer_iter()) {
-                if !all_finite(embedding) {
-                    return Err(numbered(*index, not_finite("the text graph returned values")));
-                }
-                let prompt = prompts[*index].as_ref();
-                encoded.push(EncodedPrompt::new(prompt, embedding.to_owned(), text.record.clone())?);
+                let prompt = EncodedPrompt::new(prompts[*index].as_ref(), embedding.to_owned(), text.record.clone());
+                encoded.push(prompt.map_err(|refused| numbered(*index, not_finite("text", refused)))?);
             }
             // Only a whole batch is cached: a later call must not succeed with part of a batch that failed here.
             text.cache.keep(&encoded);

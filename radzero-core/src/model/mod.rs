@@ -3,6 +3,7 @@
 //! radiograph -> pixels -> tokens; sentence -> token ids -> embedding; tokens x embedding -> comparison -> map -> peak, mask.
 
 mod builder;
+mod encode_images;
 mod encode_prompts;
 mod prompt_cache;
 mod self_test;
@@ -13,11 +14,10 @@ use std::num::NonZeroUsize;
 use std::path::Path;
 use std::sync::Arc;
 
-use ndarray::{Array2, Array3, ArrayView, ArrayView2, Dimension};
+use ndarray::{Array2, Array3};
 use radzero_format::manifest::{Manifest, ModelDirectory};
-use radzero_format::record::{EncoderRecord, ImageRecord, ModelRecord, TextRecord};
+use radzero_format::record::{EncoderRecord, ModelRecord, TextRecord};
 use radzero_format::{Error, ErrorKind, Result};
-use radzero_pool as pool;
 use radzero_score::{Comparison, EncodedImage, EncodedPrompt, Scorer};
 
 pub use self::builder::{Encoders, RadZeroBuilder};
@@ -195,72 +195,11 @@ impl RadZero {
         self.text()?.tokenizer.encode(prompt)
     }
 
-    /// Encodes a radiograph. The result can be compared with any number of prompts.
-    ///
-    /// # Errors
-    /// [`ErrorKind::EncoderNotOpen`], [`ErrorKind::Busy`], [`ErrorKind::Forked`], [`ErrorKind::Resources`];
-    /// [`ErrorKind::Inference`] if the graph fails.
-    pub fn encode_image(&self, radiograph: &Radiograph) -> Result<EncodedImage> {
-        let mut encoded = self.encode_images(std::slice::from_ref(radiograph))?;
-        encoded.pop().ok_or_else(no_image)
-    }
-
-    /// Encodes radiographs in one run of the image graph. Returns the results in the order of the radiographs.
-    ///
-    /// The whole slice is one batch. At full size each image takes about 60 MB, of which 5 MB stay allocated for later batches.
-    ///
-    /// # Errors
-    /// As [`encode_image`](Self::encode_image).
-    pub fn encode_images(&self, radiographs: &[Radiograph]) -> Result<Vec<EncodedImage>> {
-        self.encode_images_until(radiographs, &Cancellation::new())
-    }
-
-    /// As [`encode_images`](Self::encode_images), but can be cancelled.
-    ///
-    /// # Errors
-    /// As [`encode_images`](Self::encode_images), and [`ErrorKind::Cancelled`], [`ErrorKind::Deadline`].
-    pub fn encode_images_until(
-        &self,
-        radiographs: &[Radiograph],
-        cancellation: &Cancellation,
-    ) -> Result<Vec<EncodedImage>> {
-        if radiographs.is_empty() {
-            return Ok(Vec::new());
-        }
-        let session = self.image_session()?;
-        let span = tracing::debug_span!("radzero.encode_images", images = radiographs.len());
-        let _entered = span.enter();
-        // Pixels are computed only when it is the caller's turn, because thousands of callers may wait here.
-        let _admitted = session.admit(cancellation)?;
-        let pixels = |radiograph| cancellation.check().and_then(|()| self.pixels(radiograph));
-        let pixels = pool::map(radiographs, pixels).into_iter().collect::<Result<Vec<_>>>()?;
-        let tokens = session.run(&pixels, cancellation)?;
-        // On all free cores: a single core would take as long to copy an image's megabytes of tokens as a GPU to compute them.
-        let encoded = |(index, radiograph)| self.encoded(radiograph, tokens.image(index)?);
-        pool::map(radiographs.iter().enumerate(), encoded).into_iter().collect()
-    }
-
-    pub(crate) fn encoded(&self, radiograph: &Radiograph, tokens: ArrayView2<'_, f32>) -> Result<EncodedImage> {
-        if !all_finite(tokens) {
-            return Err(not_finite("the image graph returned values"));
-        }
-        let encoder = self.image_session()?.record().clone();
-        let size = (radiograph.width(), radiograph.height());
-        let record = ImageRecord::new(
-            self.record.clone(),
-            self.manifest().dimensions.image_size,
-            size,
-            radiograph.reading().clone(),
-            encoder,
-        );
-        EncodedImage::new(tokens.to_owned(), record)
-    }
-
     /// Runs the text graph on token ids. Returns embeddings \[prompts, D\], which may contain values that are not finite.
     fn run_prompts(&self, ids: &[&[u32]], patience: Patience, cancellation: &Cancellation) -> Result<Array2<f32>> {
         let text = self.text()?;
         let batch = text.tokenizer.batch(ids);
-        text.session.run(batch.ids.view(), batch.mask.view(), patience, cancellation)
+        text.session.run(batch.ids, batch.mask, patience, cancellation)
     }
 
     /// Runs both graphs once, because a device allocates and compiles at its first run.
@@ -326,14 +265,8 @@ impl RadZero {
     ) -> Result<Vec<Comparison>> {
         // Prompts first: an invalid one is found before the expensive run.
         let prompts = self.encode_prompts_until(prompts, cancellation)?;
-        let mut images = self.encode_images_until(std::slice::from_ref(radiograph), cancellation)?;
-        self.compare_until(&images.pop().ok_or_else(no_image)?, &prompts, cancellation)
+        self.compare_until(&self.encode_image_until(radiograph, cancellation)?, &prompts, cancellation)
     }
-}
-
-/// Should not occur: a run returns as many images as it was given.
-fn no_image() -> Error {
-    Error::new(ErrorKind::Inference, "the image graph returned no image")
 }
 
 fn not_open(encoder: &str) -> Error {
@@ -343,13 +276,11 @@ fn not_open(encoder: &str) -> Error {
     )
 }
 
-fn all_finite<D: Dimension>(values: ArrayView<'_, f32, D>) -> bool {
-    // No early exit, so that the loop is vectorised.
-    values.fold(true, |finite, value| finite & value.is_finite())
-}
-
-fn not_finite(what: &str) -> Error {
-    Error::new(ErrorKind::Inference, format!("{what} that are not finite"))
+/// The error for values of a graph that are refused as an encoding. They have the shape that the manifest says, so only a value can
+/// be the reason.
+fn not_finite(graph: &str, refused: Error) -> Error {
+    Error::new(ErrorKind::Inference, format!("the {graph} graph returned values that are not finite"))
+        .with_source(refused)
 }
 
 impl Drop for RadZero {

@@ -8,7 +8,7 @@ use radzero_score::{Comparison, EncodedImage, EncodedPrompt};
 use crate::cancellation::Cancellation;
 use crate::model::RadZero;
 use crate::radiograph::Radiograph;
-use crate::runtime::{ImageTokens, Patience};
+use crate::runtime::{GPU_BATCH, ImageTokens, Patience};
 
 /// The most workers for an encoder on a CPU: more would read faster than it encodes.
 const CPU_WORKERS: usize = 4;
@@ -16,8 +16,8 @@ const CPU_WORKERS: usize = 4;
 /// The most workers for an encoder on a GPU, which can be faster than all cores read. Each worker holds an image.
 const GPU_WORKERS: usize = 32;
 
-/// The most images in one run on a GPU.
-const GPU_BATCH: usize = 8;
+/// Batches at a GPU at a time: one runs while the next is copied to where the GPU reads it.
+const GPU_RUNS: usize = 2;
 
 /// Encodes the images of an [`EncoderQueue`](super::EncoderQueue): a [`RadZero`], or a stub for tests without a model.
 ///
@@ -32,6 +32,11 @@ pub trait Encoder: Send + Sync + 'static {
     /// The most images in one run.
     fn batch(&self) -> usize;
 
+    /// The number of threads that call [`run`](Self::run).
+    fn runs(&self) -> usize {
+        1
+    }
+
     /// The model's input for a radiograph: \[3, S, S\].
     ///
     /// # Errors
@@ -44,7 +49,7 @@ pub trait Encoder: Send + Sync + 'static {
     /// Errors of the encoder.
     fn check_pixels(&self, pixels: &Array3<u8>) -> Result<()>;
 
-    /// Runs the image graph on a batch. Called by one thread.
+    /// Runs the image graph on a batch. Called by as many threads as [`runs`](Self::runs) says.
     ///
     /// # Errors
     /// Errors of the encoder; every request of the batch gets them.
@@ -91,6 +96,11 @@ impl Encoder for RadZero {
         if self.device().is_gpu() { GPU_BATCH } else { 1 }
     }
 
+    /// 2 on a GPU, 1 on a CPU.
+    fn runs(&self) -> usize {
+        if self.device().is_gpu() { GPU_RUNS } else { 1 }
+    }
+
     fn pixels(&self, radiograph: &Radiograph) -> Result<Array3<u8>> {
         Self::pixels(self, radiograph)
     }
@@ -111,7 +121,7 @@ impl Encoder for RadZero {
     }
 
     fn image(&self, tokens: &BatchTokens, index: usize, radiograph: &Radiograph) -> Result<EncodedImage> {
-        self.encoded(radiograph, tokens.0.image(index)?)
+        self.encoded(radiograph, &tokens.0, index)
     }
 
     fn prompts(&self, prompts: &[String], cancellation: &Cancellation) -> Result<Vec<EncodedPrompt>> {

@@ -39,8 +39,9 @@ const MAX_SIZE: usize = 256;
 /// An encoder that many callers share: a service, a DICOM node, a loop over an archive.
 ///
 /// A request is admitted or refused ([`ErrorKind::Busy`](crate::ErrorKind::Busy)) at once, but its image is read only when its
-/// turn comes. Then a worker reads and resamples it. One thread encodes; on a GPU it takes all ready images as a batch. Another
-/// thread compares and delivers. They work in parallel on a few images at a time, no matter how many callers there are.
+/// turn comes. Then a worker reads and resamples it. One thread encodes; on a GPU there are two, which take turns with batches of
+/// the images that are ready. Another thread compares and delivers. They work in parallel on a few images at a time, no matter
+/// how many callers there are.
 ///
 /// Requests are served in order of arrival. Clones share one queue; [`lane`](Self::lane) makes a separate lane, and lanes take
 /// turns.
@@ -130,6 +131,7 @@ impl<E: Encoder> EncoderQueue<E> {
             capacity: DEFAULT_CAPACITY,
             workers: encoder.workers().clamp(1, MAX_SIZE),
             batch: encoder.batch().clamp(1, MAX_SIZE),
+            runs: encoder.runs().clamp(1, MAX_SIZE),
         };
         EncoderQueueBuilder { encoder, sizes }
     }

@@ -29,6 +29,8 @@ pub(super) struct Sizes {
     pub(super) capacity: usize,
     pub(super) workers: usize,
     pub(super) batch: usize,
+    /// Batches at the encoder at a time.
+    pub(super) runs: usize,
 }
 
 /// A request in a lane.
@@ -259,7 +261,7 @@ impl Pipeline {
 
     /// How many requests [`EncodedImages`](super::EncodedImages) keeps in progress: enough for all stages and the caller.
     pub(super) fn window(&self) -> usize {
-        self.state().max_ahead(self.sizes) + 2 * self.sizes.batch + 2
+        self.state().max_ahead(self.sizes) + (self.sizes.runs + 1) * self.sizes.batch + 2
     }
 
     /// Ends a request. The first call decides how; later ones do nothing. Any thread may call it.
@@ -339,13 +341,18 @@ impl Pipeline {
         }
     }
 
-    /// Called by the encoder: waits for the next batch of ready requests; empty after shutdown.
+    /// Called by an encoder: waits for the next batch of ready requests; empty after shutdown.
+    ///
+    /// A batch is full or has 1, 2, 4, ... images: the first run of each other size would take a GPU long.
     pub(super) fn next_to_encode(&self) -> Vec<Ready> {
         let mut state = self.state();
         while state.ready.is_empty() && state.phase != Phase::ShutDown {
             state = self.encode.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
-        let count = state.ready.len().min(self.sizes.batch);
+        let count = match state.ready.len() {
+            ready if ready >= self.sizes.batch => self.sizes.batch,
+            ready => ready.checked_ilog2().map_or(0, |power| 1 << power),
+        };
         let batch: Vec<Ready> = state.ready.drain(..count).collect();
         if !batch.is_empty() {
             state.totals.runs += 1;

@@ -1,4 +1,4 @@
-//! The threads of a queue: workers that read, an encoder, and a finisher that compares and delivers.
+//! The threads of a queue: workers that read, encoders, and a finisher that compares and delivers.
 
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -61,9 +61,16 @@ impl Drop for ThreadGuard {
 pub(super) fn start<E: Encoder>(encoder: &Arc<E>, pipeline: &Arc<Pipeline>) -> Result<()> {
     // No buffer: while one batch is delivered the next one is encoded, and then waits.
     let (sender, receiver) = sync_channel(0);
-    spawn("radzero-encoder", encoder, pipeline, false, move |encoder, pipeline| {
-        run_encoder(encoder, pipeline, &sender);
-    })?;
+    for started in 0..pipeline.sizes.runs {
+        let sender = sender.clone();
+        let run = move |encoder: &E, pipeline: &Pipeline| run_encoder(encoder, pipeline, &sender);
+        match spawn("radzero-encoder", encoder, pipeline, false, run) {
+            Err(error) if started == 0 => return Err(error),
+            Err(_) => break,
+            Ok(()) => {}
+        }
+    }
+    drop(sender);
     spawn("radzero-finisher", encoder, pipeline, false, move |encoder, pipeline| {
         run_finisher(encoder, pipeline, receiver);
     })?;

@@ -7,8 +7,8 @@ use ort::memory::{Allocator, MemoryInfo};
 use ort::session::{Session, SharedSessionInner};
 use ort::value::{PrimitiveTensorElementType, Tensor};
 
-/// How many unused buffers are kept: one for the current run, one whose tokens are being read.
-const KEPT: usize = 2;
+/// How many unused buffers are kept: of a batch that runs, of the next, and of one whose tokens are being read.
+const KEPT: usize = 3;
 
 /// Buffers of a session.
 ///
@@ -148,20 +148,20 @@ mod tests {
     }
 
     #[test]
-    fn at_most_two_are_kept() {
+    fn at_most_three_are_kept() {
         let buffers = buffers();
         let all: Vec<_> = (1..6).map(|length| buffers.take(length).unwrap()).collect();
         drop(all);
-        assert_eq!(lengths(&buffers.free), [1, 2]);
+        assert_eq!(lengths(&buffers.free), [1, 2, 3]);
     }
 
     #[test]
     fn buffers_of_a_failed_run_wait_for_a_successful_one() {
         let buffers = buffers();
-        for length in [1, 2, 3] {
+        for length in [1, 2, 3, 4] {
             buffers.take(length).unwrap().set_aside();
         }
-        assert_eq!((lengths(&buffers.aside), lengths(&buffers.free)), (vec![2, 3], vec![]));
+        assert_eq!((lengths(&buffers.aside), lengths(&buffers.free)), (vec![2, 3, 4], vec![]));
         buffers.settle();
         assert!(lengths(&buffers.aside).is_empty());
     }

@@ -1,21 +1,22 @@
 //! A run that reads and writes the caller's memory.
 
 use std::ffi::CStr;
+use std::fmt::Debug;
 
 use ndarray::{ArrayView4, ArrayViewMut3};
 use ort::AsPointer as _;
 use ort::session::{RunOptions, Session};
-use ort::value::{TensorRef, TensorRefMut};
+use ort::value::{PrimitiveTensorElementType, TensorRef, TensorRefMut};
 
 /// Runs a session with one input and one output, into `output`, whose shape must be what the graph computes.
 ///
 /// Both are passed as ordinary host memory, even if they are page-locked: ONNX Runtime 1.31 fails if the output is declared
 /// page-locked, because it tries to copy it onto itself. `ort` has no call that fills part of a buffer.
-pub(super) fn run(
+pub(super) fn run<T: PrimitiveTensorElementType + Debug + Clone + 'static>(
     session: &mut Session,
     options: &RunOptions,
     (input_name, input): (&CStr, ArrayView4<'_, u8>),
-    (output_name, output): (&CStr, ArrayViewMut3<'_, f32>),
+    (output_name, output): (&CStr, ArrayViewMut3<'_, T>),
 ) -> ort::Result<()> {
     let input = TensorRef::from_array_view(input)?;
     let output = TensorRefMut::from_array_view_mut(output)?;

@@ -12,6 +12,7 @@ mod options;
 mod placement;
 mod probe;
 mod providers;
+mod run_thread;
 mod session;
 mod threads;
 
@@ -33,7 +34,7 @@ pub(crate) use self::options::{Configured, SessionBuilder};
 pub use self::placement::Placement;
 pub use self::probe::DeviceReport;
 pub(crate) use self::providers::{check_export, check_memory_limit};
-pub(crate) use self::session::{ImageSession, ImageTokens, TextSession};
+pub(crate) use self::session::{GPU_BATCH, ImageSession, ImageTokens, TextSession};
 pub use crate::cancellation::Cancellation;
 pub use radzero_format::record::Device;
 

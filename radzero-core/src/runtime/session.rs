@@ -1,17 +1,21 @@
 //! One session per graph, checked against the manifest when it is opened and called through `&self`.
 
-use std::fmt;
+use std::fmt::{self, Debug};
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use ndarray::{Array2, Array3, ArrayView2, ArrayView3, ArrayViewMut3, ArrayViewMut4, Axis, Ix2, ShapeError};
+use half::f16;
+use half::slice::HalfFloatSliceExt;
+use ndarray::{Array2, Array3, ArrayView4, ArrayViewMut3, ArrayViewMut4, Ix2, ShapeError};
 use ort::session::builder::SessionBuilder;
 use ort::session::{RunOptions, Session};
-use ort::value::{Outlet, TensorElementType, TensorRef, ValueType};
-use radzero_format::manifest::{self, Dimension, Element, Graph, ModelDirectory, Tensor};
-use radzero_format::record::EncoderRecord;
+use ort::value::{Outlet, PrimitiveTensorElementType, TensorElementType, TensorRef, ValueType};
+use radzero_format::manifest::{self, Dimension, Element, Graph, ModelDirectory, Precision, Tensor};
+use radzero_format::record::{EncoderRecord, ImageRecord};
 use radzero_format::{Error, ErrorKind, Result};
 use radzero_kernels::Kernels;
+use radzero_pool as pool;
+use radzero_score::{EncodedImage, TokenMemory};
 
 use crate::cancellation::Cancellation;
 
@@ -19,6 +23,7 @@ use super::buffers::{Buffer, Buffers};
 use super::gate::{Gate, Pass, Patience};
 use super::options::SessionOptions;
 use super::providers::{self, Blame, Provider};
+use super::run_thread::RunThread;
 use super::{Device, Placement, Runtime, failure, in_place, kernels, placement, threads};
 
 /// A session shared by all callers, first come, first served.
@@ -28,7 +33,9 @@ use super::{Device, Placement, Runtime, failure, in_place, kernels, placement, t
 struct Shared {
     /// Stands before the session's lock, which would let callers overtake each other.
     gate: Gate,
-    session: Mutex<Session>,
+    /// Makes the runs on a GPU; on a CPU, each caller makes its own. Comes before the session because fields are dropped in order.
+    thread: Option<RunThread>,
+    session: Arc<Mutex<Session>>,
     placement: Arc<Placement>,
     record: EncoderRecord,
     graph: String,
@@ -73,16 +80,19 @@ impl Shared {
         placement.require(options.device, &graph.file)?;
         let kernels = options.kernels.filter(|_| placement.has_own_operators()).map(Kernels::name);
         let record = EncoderRecord::new(options.device, placement.nodes(), kernels, runtime.version());
-        let (gate, session) = (Gate::new(1, limit), Mutex::new(session));
-        Ok(Self { gate, session, placement, record, graph: graph.file.clone() })
+        let thread = if options.device.is_gpu() { Some(RunThread::start()?) } else { None };
+        // The thread has its next run at hand, so that the device need not wait until callers have woken each other.
+        let width = if thread.is_some() { STAGED } else { 1 };
+        let (gate, session) = (Gate::new(width, limit), Arc::new(Mutex::new(session)));
+        Ok(Self { gate, thread, session, placement, record, graph: graph.file.clone() })
     }
 
     /// Holds the session during a run that `cancellation` can end.
-    fn during<T>(
+    fn during<T: Send + 'static>(
         &self,
         patience: Patience,
         cancellation: &Cancellation,
-        run: impl FnOnce(&mut Session, &RunOptions) -> ort::Result<T>,
+        run: impl FnOnce(&mut Session, &RunOptions) -> ort::Result<T> + Send + 'static,
     ) -> Result<T> {
         let options = RunOptions::new().map_err(|error| self.failed(error))?;
         let _turn = self.gate.enter(patience, cancellation)?;
@@ -90,20 +100,26 @@ impl Shared {
         let ended = options.clone();
         // Fails only if ONNX Runtime lacks the call. The cancellation is then noticed after the run.
         let _listening = cancellation.listen(move || drop(ended.terminate()))?;
-        run(&mut self.session(), &options).map_err(|error| match cancellation.check() {
+        let session = self.session.clone();
+        let run = move || run(&mut locked(&session), &options);
+        let result = match &self.thread {
+            Some(thread) => thread.run(run)?,
+            None => run(),
+        };
+        result.map_err(|error| match cancellation.check() {
             Err(cancelled) => cancelled,
             Ok(()) => self.failed(error),
         })
     }
 
-    fn session(&self) -> MutexGuard<'_, Session> {
-        // An earlier caller's panic leaves nothing half done.
-        self.session.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     fn failed(&self, error: ort::Error) -> Error {
         failure::error(ErrorKind::Inference, format!("{} failed", self.graph), error)
     }
+}
+
+fn locked(session: &Mutex<Session>) -> MutexGuard<'_, Session> {
+    // An earlier caller's panic leaves nothing half done.
+    session.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn configured(runtime: &Runtime, options: &SessionOptions) -> ort::Result<SessionBuilder> {
@@ -165,6 +181,7 @@ fn describe(outlets: &[Outlet]) -> Vec<Described> {
             let element = match ty {
                 TensorElementType::Uint8 => Element::U8,
                 TensorElementType::Int64 => Element::I64,
+                TensorElementType::Float16 => Element::F16,
                 TensorElementType::Float32 => Element::F32,
                 other => return Err(format!("{} {other}", outlet.name())),
             };
@@ -193,13 +210,22 @@ fn found(tensors: &[Described]) -> String {
 /// How many callers may hold an image's pixels at a time if the image graph runs on the CPU: the one being served, and the next.
 const CALLERS: usize = 2;
 
+/// The most images in one run on a GPU. Larger batches were no faster per image on an H200.
+pub(crate) const GPU_BATCH: usize = 8;
+
+/// How many batches may lie in the session's memory: the one that runs, and the next, which is copied there meanwhile.
+const STAGED: usize = 2;
+
 /// The image graph.
 pub(crate) struct ImageSession {
     shared: Shared,
     /// Callers pass it before they make the pixels of their images.
     callers: Gate,
+    /// Batches pass it before they are copied into the session's memory.
+    staged: Gate,
     pixels: Arc<Buffers<u8>>,
-    tokens: Arc<Buffers<f32>>,
+    tokens: TokenBuffers,
+    memory: TokenMemory,
     /// Tokens per image, and values per token.
     shape: (usize, usize),
 }
@@ -215,16 +241,20 @@ impl ImageSession {
                 error,
             )
         };
-        let session = shared.session();
+        let session = locked(&shared.session);
         let provider = providers::of(options.device)?;
         let memory = || provider.host_memory().map_err(failed);
         let pixels = Buffers::new(&session, memory()?).map_err(failed)?;
-        let tokens = Buffers::new(&session, memory()?).map_err(failed)?;
+        let tokens = match manifest.precision {
+            Precision::Fp16 => TokenBuffers::F16(Buffers::new(&session, memory()?).map_err(failed)?),
+            _ => TokenBuffers::F32(Buffers::new(&session, memory()?).map_err(failed)?),
+        };
         drop(session);
         let shape = (manifest.dimensions.tokens(), manifest.dimensions.hidden);
         // A GPU may be faster than one core that makes pixels.
         let width = if options.device.is_gpu() { options.threads.get() } else { CALLERS };
-        Ok(Self { shared, callers: Gate::new(width, options.max_waiting), pixels, tokens, shape })
+        let (callers, staged) = (Gate::new(width, options.max_waiting), Gate::new(STAGED, None));
+        Ok(Self { shared, callers, staged, pixels, tokens, memory: TokenMemory::default(), shape })
     }
 
     /// Waits until the caller may make its pixels. Thousands may wait, and hold no memory while they do.
@@ -241,22 +271,39 @@ impl ImageSession {
         if let Some(other) = pixels.iter().map(Array3::dim).find(|other| *other != (channels, height, width)) {
             return sizes(format!("pixels of one size expected, {:?} and {other:?} found", (channels, height, width)));
         }
-        let input = (pixels.len(), channels, height, width);
-        let (tokens, hidden) = self.shape;
-        let output = (pixels.len(), tokens, hidden);
-        let values = self.shared.during(Patience::Any, cancellation, |session, options| {
-            // Only now, so that waiting callers hold no page-locked memory.
-            let mut stacked = self.pixels.take(pixels.len() * channels * height * width)?;
-            let mut values = self.tokens.take(pixels.len() * tokens * hidden)?;
-            let mut batch = ArrayViewMut4::from_shape(input, stacked.values_mut()).map_err(unexpected)?;
-            for (mut image, pixels) in batch.outer_iter_mut().zip(pixels) {
-                image.assign(pixels);
-            }
+        // Before the session is free, so that the device does not wait for the copy. Only two at a time: the memory is page-locked.
+        let _staged = self.staged.enter(Patience::Any, cancellation)?;
+        let stacked = self.stack(pixels, (pixels.len(), channels, height, width));
+        let batch = Batch {
+            stacked: stacked.map_err(|error| self.shared.failed(error))?,
+            input: (pixels.len(), channels, height, width),
+            output: (pixels.len(), self.shape.0, self.shape.1),
+            pixels: self.pixels.clone(),
+        };
+        let shape = batch.output;
+        let values = match &self.tokens {
+            TokenBuffers::F16(tokens) => TokenValues::F16(self.encode(batch, tokens.clone(), cancellation)?),
+            TokenBuffers::F32(tokens) => TokenValues::F32(self.encode(batch, tokens.clone(), cancellation)?),
+        };
+        self.memory.keep(pixels.len());
+        Ok(ImageTokens { values, shape })
+    }
+
+    fn encode<T: PrimitiveTensorElementType + Debug + Clone + Send + 'static>(
+        &self,
+        batch: Batch,
+        tokens: Arc<Buffers<T>>,
+        cancellation: &Cancellation,
+    ) -> Result<Buffer<T>> {
+        self.shared.during(Patience::Any, cancellation, move |session, options| {
+            let Batch { stacked, input, output, pixels } = batch;
+            let mut values = tokens.take(output.0 * output.1 * output.2)?;
+            let levels = ArrayView4::from_shape(input, stacked.values()).map_err(unexpected)?;
             let filled = ArrayViewMut3::from_shape(output, values.values_mut()).map_err(unexpected)?;
-            match in_place::run(session, options, (c"pixels", batch.view()), (c"tokens", filled)) {
+            match in_place::run(session, options, (c"pixels", levels), (c"tokens", filled)) {
                 Ok(()) => {
-                    self.pixels.settle();
-                    self.tokens.settle();
+                    pixels.settle();
+                    tokens.settle();
                     Ok(values)
                 }
                 Err(error) => {
@@ -265,8 +312,20 @@ impl ImageSession {
                     Err(error)
                 }
             }
-        })?;
-        Ok(ImageTokens { values, shape: output })
+        })
+    }
+
+    /// Copies a batch of this shape into the session's memory, on all free cores.
+    fn stack(&self, pixels: &[Array3<u8>], shape: (usize, usize, usize, usize)) -> ort::Result<Buffer<u8>> {
+        let mut stacked = self.pixels.take(pixels.iter().map(Array3::len).sum())?;
+        let mut batch = ArrayViewMut4::from_shape(shape, stacked.values_mut()).map_err(unexpected)?;
+        pool::each(batch.outer_iter_mut().zip(pixels), |(mut image, pixels)| image.assign(pixels));
+        Ok(stacked)
+    }
+
+    /// The memory for what callers get of the tokens.
+    pub(crate) fn memory(&self) -> &TokenMemory {
+        &self.memory
     }
 
     pub(crate) fn placement(&self) -> &Placement {
@@ -284,20 +343,63 @@ fn unexpected(error: ShapeError) -> ort::Error {
     ort::Error::new(error.to_string())
 }
 
+/// A batch in the session's memory.
+struct Batch {
+    stacked: Buffer<u8>,
+    input: (usize, usize, usize, usize),
+    /// Images, tokens per image, values per token.
+    output: (usize, usize, usize),
+    pixels: Arc<Buffers<u8>>,
+}
+
+/// Memory for tokens as the graph returns them.
+enum TokenBuffers {
+    F16(Arc<Buffers<f16>>),
+    F32(Arc<Buffers<f32>>),
+}
+
+enum TokenValues {
+    F16(Buffer<f16>),
+    F32(Buffer<f32>),
+}
+
 /// The tokens of a batch. Dropping them frees the buffer for the next run.
 pub(crate) struct ImageTokens {
-    values: Buffer<f32>,
+    values: TokenValues,
     /// Images, tokens per image, values per token.
     shape: (usize, usize, usize),
 }
 
 impl ImageTokens {
-    /// The tokens \[1 + N, D\] of one image of the batch.
-    pub(crate) fn image(&self, index: usize) -> Result<ArrayView2<'_, f32>> {
-        match ArrayView3::from_shape(self.shape, self.values.values()) {
-            Ok(all) if index < all.len_of(Axis(0)) => Ok(all.index_axis_move(Axis(0), index)),
-            _ => Err(Error::new(ErrorKind::Inference, format!("the image graph returned no image {index}"))),
+    /// The encoding of one image of the batch, with tokens \[1 + N, D\].
+    pub(crate) fn encoded(&self, index: usize, memory: &TokenMemory, record: ImageRecord) -> Result<EncodedImage> {
+        let (_, tokens, width) = self.shape;
+        let shape = (tokens, width);
+        match &self.values {
+            TokenValues::F16(values) => {
+                memory.encoded(self.of(index, values), shape, HalfFloatSliceExt::convert_to_f32_slice, record)
+            }
+            TokenValues::F32(values) => {
+                memory.encoded(self.of(index, values), shape, |tokens, values| values.copy_from_slice(tokens), record)
+            }
         }
+    }
+
+    /// The tokens \[1 + N, D\] of one image of the batch.
+    pub(crate) fn image(&self, index: usize) -> Result<Array2<f32>> {
+        let (_, tokens, width) = self.shape;
+        let values = match &self.values {
+            TokenValues::F16(values) => self.of(index, values).to_f32_vec(),
+            TokenValues::F32(values) => self.of(index, values).to_vec(),
+        };
+        Array2::from_shape_vec((tokens, width), values)
+            .map_err(|_| Error::new(ErrorKind::Inference, format!("the image graph returned no image {index}")))
+    }
+
+    /// The values of one image; none if there is no such image.
+    fn of<'a, T: PrimitiveTensorElementType + Debug>(&self, index: usize, values: &'a Buffer<T>) -> &'a [T] {
+        let (_, tokens, width) = self.shape;
+        values.values().chunks(tokens * width).nth(index).unwrap_or_default()
     }
 }
 
@@ -318,16 +420,16 @@ impl TextSession {
     /// Encodes token ids with their attention mask \[n, L\] to embeddings \[n, D\].
     pub(crate) fn run(
         &self,
-        ids: ArrayView2<'_, i64>,
-        mask: ArrayView2<'_, i64>,
+        ids: Array2<i64>,
+        mask: Array2<i64>,
         patience: Patience,
         cancellation: &Cancellation,
     ) -> Result<Array2<f32>> {
         let expected = (ids.nrows(), self.width);
-        let ids = TensorRef::from_array_view(ids).map_err(|error| invalid(&self.shared.graph, error))?;
-        let mask = TensorRef::from_array_view(mask).map_err(|error| invalid(&self.shared.graph, error))?;
-        let inputs = ort::inputs!["input_ids" => ids, "attention_mask" => mask];
-        let found = self.shared.during(patience, cancellation, |session, options| {
+        let found = self.shared.during(patience, cancellation, move |session, options| {
+            let ids = TensorRef::from_array_view(ids.view())?;
+            let mask = TensorRef::from_array_view(mask.view())?;
+            let inputs = ort::inputs!["input_ids" => ids, "attention_mask" => mask];
             let outputs = session.run_with_options(inputs, options)?;
             Ok(outputs[0].try_extract_array::<f32>()?.to_owned())
         })?;
@@ -347,10 +449,6 @@ impl TextSession {
     pub(crate) fn record(&self) -> &EncoderRecord {
         &self.shared.record
     }
-}
-
-fn invalid(graph: &str, error: ort::Error) -> Error {
-    failure::error(ErrorKind::Inference, format!("{graph}: input cannot be handed over"), error)
 }
 
 impl fmt::Debug for ImageTokens {

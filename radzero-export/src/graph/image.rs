@@ -1,10 +1,10 @@
 //! The image graph: from 8-bit pixels at the model's size to tokens.
 
-use radzero_format::manifest::{Graph, PositionConvention, Target};
+use radzero_format::manifest::{Graph, PositionConvention, Precision, Target};
 
 use super::block::{Block, Numerics, Shapes};
 use super::fused;
-use super::layers::{TORCH_EPS, layer_norm, shared_output};
+use super::layers::{TORCH_EPS, layer_norm, shared_output, to_half};
 use super::patches::embed;
 use crate::checkpoint::{ALIGN_LAYER, Checkpoint, VISION_LAYER};
 use crate::error::ExportError;
@@ -27,7 +27,10 @@ pub(crate) fn write(
     if checkpoint.architecture.align_layer_norm {
         tokens = layer_norm(&mut graph, "align_transformer.layer_norm", &tokens, TORCH_EPS)?;
     }
-    let tokens = shared_output(&mut graph, &checkpoint.architecture.loss, &tokens)?;
+    let mut tokens = shared_output(&mut graph, &checkpoint.architecture.loss, &tokens)?;
+    if numerics.precision() == Precision::Fp16 {
+        tokens = to_half(&mut graph, "tokens.half", &tokens);
+    }
     graph.finish(&tokens, output)
 }
 

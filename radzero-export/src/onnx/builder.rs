@@ -355,6 +355,7 @@ fn of_tensor(tensor: &Tensor) -> ValueInfoProto {
     let data_type = match tensor.element {
         Element::U8 => DataType::Uint8,
         Element::I64 => DataType::Int64,
+        Element::F16 => DataType::Float16,
         Element::F32 => DataType::Float,
     };
     let dimension = |dimension: &Dimension| match dimension {

@@ -5,7 +5,8 @@ use std::path::Path;
 use serde::Deserialize;
 
 use super::{
-    Dimension, Dimensions, Element, FORMAT, FORMAT_VERSION, Manifest, OPERATORS_VERSION, Target, Tensor, list,
+    Dimension, Dimensions, Element, FORMAT, FORMAT_VERSION, Manifest, OPERATORS_VERSION, Precision, Target, Tensor,
+    list,
 };
 use crate::error::{Error, ErrorKind, Result};
 use crate::reading::MAX_SIDE;
@@ -72,18 +73,16 @@ impl Manifest {
         Ok(bytes)
     }
 
-    /// The inputs and outputs that the image graph must have for these dimensions.
+    /// The inputs and outputs that the image graph must have for these dimensions. With 16-bit weights, the tokens have 16 bits,
+    /// too: they are megabytes that a GPU sends to the host.
     #[must_use]
-    pub fn image_tensors(dimensions: &Dimensions) -> (Vec<Tensor>, Vec<Tensor>) {
+    pub fn image_tensors(dimensions: &Dimensions, precision: Precision) -> (Vec<Tensor>, Vec<Tensor>) {
         let batch = || Dimension::Free("batch".into());
         let size = dimensions.image_size;
+        let element = if precision == Precision::Fp16 { Element::F16 } else { Element::F32 };
         (
             vec![Tensor::new("pixels", Element::U8, vec![batch(), 3.into(), size.into(), size.into()])],
-            vec![Tensor::new(
-                "tokens",
-                Element::F32,
-                vec![batch(), dimensions.tokens().into(), dimensions.hidden.into()],
-            )],
+            vec![Tensor::new("tokens", element, vec![batch(), dimensions.tokens().into(), dimensions.hidden.into()])],
         )
     }
 
@@ -125,9 +124,10 @@ impl Manifest {
         {
             return fail(format!("similarity: score_temperature {score} is not a positive number"));
         }
-        for (graph, (inputs, outputs)) in
-            [(&self.image_encoder, Self::image_tensors(dims)), (&self.text_encoder, Self::text_tensors(dims))]
-        {
+        for (graph, (inputs, outputs)) in [
+            (&self.image_encoder, Self::image_tensors(dims, self.precision)),
+            (&self.text_encoder, Self::text_tensors(dims)),
+        ] {
             if graph.inputs != inputs || graph.outputs != outputs {
                 return fail(format!(
                     "{}: tensors {} -> {} expected from the dimensions, {} -> {} declared",

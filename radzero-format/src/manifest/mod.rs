@@ -388,6 +388,8 @@ pub enum Element {
     U8,
     /// Signed 64-bit integer.
     I64,
+    /// 16-bit floating point (IEEE 754 binary16).
+    F16,
     /// 32-bit floating point.
     F32,
 }

@@ -8,6 +8,8 @@
 //! This holds for Pillow up to version 12; RadZero was evaluated with 10.2. Version 13 filters columns first where the width
 //! grows and the height shrinks, and differs by up to 16 levels on such images.
 
+use std::array;
+
 use ndarray::{Array2, ArrayView2, Axis};
 use radzero_format::geometry::Fit;
 use radzero_pool as pool;
@@ -17,6 +19,9 @@ const FRACTION: u32 = 22;
 
 /// Added before the fraction is dropped, so that the result is rounded.
 const HALF: i32 = 1 << (FRACTION - 1);
+
+/// Rows that are filtered together, so that a weight is loaded once for all: as many 32-bit sums as a vector register holds.
+const ROWS: usize = 16;
 
 /// The weights of one output sample, for the input samples from `start` on.
 struct Taps {
@@ -102,42 +107,85 @@ fn count_weights(taps: &[Taps]) -> usize {
 }
 
 fn filter_rows(plane: ArrayView2<'_, u8>, taps: &[Taps]) -> Array2<u8> {
-    let at_once = pool::rows(count_weights(taps));
+    let at_once = pool::rows(count_weights(taps)).next_multiple_of(ROWS);
     let mut result = Array2::zeros((plane.nrows(), taps.len()));
     let bands = plane.axis_chunks_iter(Axis(0), at_once).zip(result.axis_chunks_iter_mut(Axis(0), at_once));
     pool::each(bands, |(sources, mut targets)| {
-        for (source, mut target) in sources.rows().into_iter().zip(targets.rows_mut()) {
-            let Some(source) = source.to_slice() else { continue };
-            for (level, Taps { start, weights }) in target.iter_mut().zip(taps) {
-                let samples = &source[*start..start + weights.len()];
-                *level = to_level(
-                    samples.iter().zip(weights).fold(HALF, |sum, (&sample, &weight)| sum + i32::from(sample) * weight),
-                );
+        // The same rows of both, column by column.
+        let (mut samples, mut levels) = (vec![[0; ROWS]; plane.ncols()], vec![[0; ROWS]; taps.len()]);
+        let blocks = sources.axis_chunks_iter(Axis(0), ROWS).zip(targets.axis_chunks_iter_mut(Axis(0), ROWS));
+        for (sources, mut targets) in blocks {
+            // The last block may have fewer rows: then its last one stands for those that are missing.
+            let rows = array::from_fn(|row| sources.row(row.min(sources.nrows() - 1)).to_slice().unwrap_or_default());
+            by_column(rows, &mut samples);
+            filter_block(&samples, taps, &mut levels);
+            for (row, mut target) in targets.rows_mut().into_iter().enumerate() {
+                for (level, column) in target.iter_mut().zip(&levels) {
+                    *level = column[row];
+                }
             }
         }
     });
     result
 }
 
+/// Rearranges a block of rows.
+#[multiversion::multiversion(targets("x86_64+avx512f+avx512vl+avx512dq+avx512bw", "x86_64+avx2"))]
+fn by_column(rows: [&[u8]; ROWS], samples: &mut [[u8; ROWS]]) {
+    let rows = rows.map(|row| &row[..samples.len()]);
+    for (index, column) in samples.iter_mut().enumerate() {
+        *column = array::from_fn(|row| rows[row][index]);
+    }
+}
+
+/// A block of rows, column by column.
+///
+/// Compiled for several instruction sets, of which one is chosen at run time; all give the same levels.
+#[multiversion::multiversion(targets("x86_64+avx512f+avx512vl+avx512dq+avx512bw", "x86_64+avx2"))]
+fn filter_block(samples: &[[u8; ROWS]], taps: &[Taps], levels: &mut [[u8; ROWS]]) {
+    for (levels, Taps { start, weights }) in levels.iter_mut().zip(taps) {
+        let mut sums = [HALF; ROWS];
+        for (samples, &weight) in samples[*start..].iter().zip(weights) {
+            for (sum, &sample) in sums.iter_mut().zip(samples) {
+                *sum += i32::from(sample) * weight;
+            }
+        }
+        for (level, sum) in levels.iter_mut().zip(sums) {
+            *level = to_level(sum);
+        }
+    }
+}
+
 fn filter_columns(plane: ArrayView2<'_, u8>, taps: &[Taps]) -> Array2<u8> {
     let width = plane.ncols();
     let at_once = pool::rows(width * count_weights(taps) / taps.len().max(1));
     let mut result = Array2::zeros((taps.len(), width));
+    let Some(plane) = plane.to_slice() else { return result };
     pool::each(result.axis_chunks_iter_mut(Axis(0), at_once).zip(taps.chunks(at_once)), |(mut targets, taps)| {
         let mut sums = vec![HALF; width];
         for (mut target, Taps { start, weights }) in targets.rows_mut().into_iter().zip(taps) {
-            sums.fill(HALF);
-            for (source, &weight) in plane.rows().into_iter().skip(*start).zip(weights) {
-                for (sum, &sample) in sums.iter_mut().zip(source) {
-                    *sum += i32::from(sample) * weight;
-                }
-            }
-            for (level, &sum) in target.iter_mut().zip(&sums) {
-                *level = to_level(sum);
+            if let Some(target) = target.as_slice_mut() {
+                filter_column(&plane[start * width..], weights, &mut sums, target);
             }
         }
     });
     result
+}
+
+/// One row of the result, from as many rows as there are weights; `sums` is memory for it.
+///
+/// Compiled for several instruction sets, of which one is chosen at run time; all give the same levels.
+#[multiversion::multiversion(targets("x86_64+avx512f+avx512vl+avx512dq+avx512bw", "x86_64+avx2"))]
+fn filter_column(sources: &[u8], weights: &[i32], sums: &mut [i32], target: &mut [u8]) {
+    sums.fill(HALF);
+    for (source, &weight) in sources.chunks_exact(sums.len()).zip(weights) {
+        for (sum, &sample) in sums.iter_mut().zip(source) {
+            *sum += i32::from(sample) * weight;
+        }
+    }
+    for (level, &sum) in target.iter_mut().zip(&*sums) {
+        *level = to_level(sum);
+    }
 }
 
 #[cfg(test)]

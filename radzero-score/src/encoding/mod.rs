@@ -1,23 +1,34 @@
 //! Encodings: the outputs of the graphs, with their provenance.
 
 mod bytes;
+mod memory;
 mod parts;
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use ndarray::{Array1, Array2, ArrayView1, ArrayView2};
 use radzero_format::record::{ImageRecord, TextRecord, check_version};
 use radzero_format::{Error, ErrorKind, Result};
 
+use self::memory::Dropped;
+pub use self::memory::TokenMemory;
 pub use self::parts::{ImageParts, PromptParts, Values};
 use crate::geometry::Geometry;
 
 /// An encoded radiograph. Cheap to clone; 4 MB at full size.
 #[derive(Debug, Clone)]
 pub struct EncodedImage {
-    tokens: Arc<Array2<f32>>,
+    tokens: Arc<Tokens>,
     geometry: Geometry,
     record: Arc<ImageRecord>,
+}
+
+/// The tokens of an image, shared by its clones.
+#[derive(Debug)]
+struct Tokens {
+    values: Array2<f32>,
+    /// Where their memory goes in the end.
+    home: Weak<Dropped>,
 }
 
 impl EncodedImage {
@@ -27,15 +38,27 @@ impl EncodedImage {
     /// [`ErrorKind::Encoding`] if the tokens have another shape or a value that is not finite, or if the record is of another
     /// version or its image size is invalid.
     pub fn new(tokens: Array2<f32>, record: impl Into<Arc<ImageRecord>>) -> Result<Self> {
-        let record = record.into();
+        Self::with(tokens.dim(), record.into(), || {
+            if all_finite(&tokens) {
+                return Ok(Tokens { values: tokens, home: Weak::new() });
+            }
+            Err(not_finite("tokens"))
+        })
+    }
+
+    /// Checks the shape and the record before `tokens` looks at the values.
+    fn with(
+        (count, width): (usize, usize),
+        record: Arc<ImageRecord>,
+        tokens: impl FnOnce() -> Result<Tokens>,
+    ) -> Result<Self> {
         check_version(record.record)?;
-        let (count, width) = tokens.dim();
         let grid = count.saturating_sub(1).isqrt();
         if grid == 0 || grid * grid + 1 != count || width == 0 {
             let message = format!("tokens [1 + N, D] with a square N expected, [{count}, {width}] found");
             return Err(Error::new(ErrorKind::Encoding, message));
         }
-        check_finite(tokens.iter(), "tokens")?;
+        let tokens = tokens()?;
         let geometry = Geometry::of(&record).map_err(|error| Error::new(ErrorKind::Encoding, error.to_string()))?;
         Ok(Self { tokens: Arc::new(tokens), geometry, record })
     }
@@ -43,13 +66,13 @@ impl EncodedImage {
     /// The tokens \[1 + N, D\], CLS first, after the shared LayerNorm and (for the cosine) L2-normalised.
     #[must_use]
     pub fn tokens(&self) -> ArrayView2<'_, f32> {
-        self.tokens.view()
+        self.tokens.values.view()
     }
 
     /// Patches per side.
     #[must_use]
     pub fn grid(&self) -> usize {
-        (self.tokens.nrows() - 1).isqrt()
+        (self.tokens.values.nrows() - 1).isqrt()
     }
 
     /// Where the patches lie on the radiograph.
@@ -110,7 +133,9 @@ impl EncodedPrompt {
         if embedding.is_empty() {
             return Err(Error::new(ErrorKind::Encoding, "an embedding [D] expected, one without values found"));
         }
-        check_finite(embedding.iter(), "an embedding")?;
+        if !all_finite(&embedding) {
+            return Err(not_finite("an embedding"));
+        }
         Ok(Self(Arc::new(PromptData { text: text.into(), embedding, record })))
     }
 
@@ -133,10 +158,11 @@ impl EncodedPrompt {
     }
 }
 
-fn check_finite<'a>(values: impl Iterator<Item = &'a f32>, what: &str) -> Result<()> {
-    // No early exit, so that the loop is vectorised.
-    if values.fold(true, |finite, value| finite & value.is_finite()) {
-        return Ok(());
-    }
-    Err(Error::new(ErrorKind::Encoding, format!("{what} of finite values expected, one that is not finite found")))
+/// Without an early exit, so that the loop is vectorised.
+fn all_finite<'a>(values: impl IntoIterator<Item = &'a f32>) -> bool {
+    values.into_iter().fold(true, |finite, value| finite & value.is_finite())
+}
+
+fn not_finite(what: &str) -> Error {
+    Error::new(ErrorKind::Encoding, format!("{what} of finite values expected, one that is not finite found"))
 }

@@ -110,10 +110,10 @@ impl EncodedImage {
     /// # Errors
     /// [`ErrorKind::Argument`] if a value exceeds the range of 16-bit floats.
     pub fn to_parts(&self, stored: Stored) -> Result<ImageParts> {
-        let tokens = Values::new(self.tokens.iter(), stored)?;
+        let tokens = Values::new(self.tokens.values.iter(), stored)?;
         let mut record = self.record().clone();
         record.tokens = coarser(record.tokens, tokens.stored());
-        let (count, width) = self.tokens.dim();
+        let (count, width) = self.tokens.values.dim();
         Ok(ImageParts { shape: [count, width], tokens, record })
     }
 
