@@ -4,6 +4,7 @@ import resource
 import statistics
 
 from contestants import Ours
+from sections import Found, best
 from workspace import PROMPT, command
 
 
@@ -65,12 +66,9 @@ def limit(run):
     """Finds the slower stage: reading on all cores, or the encoder at its best batch size."""
     results = run.results
     read = [results.get("files", "read", name, "ms") for name in ("PNG", "DICOM")]
-    ways = results.get("speed", f"radzero {results.get('files', 'precision')}", "host to host") or {}
-    rates = [found["images_per_second"] for found in ways.values() if "images_per_second" in found]
-    if "images_per_second" in (queue := results.get("speed", "queue") or {}):
-        rates.append(queue["images_per_second"])
-    if None in read or not rates:
+    encoder = best(Found(results.content), f"radzero {results.get('files', 'precision')}")
+    if None in read or encoder is None:
         return results.skip("the encoder's speed or the reader's is not known", "files", "limit")
-    readers, encoder = run.cores / statistics.mean(read) * 1e3, max(rates)
+    readers = run.cores / statistics.mean(read) * 1e3
     stage = "reading" if readers < encoder else "the image encoder"
     results.put("files", "limit", {"readers_images_per_second": readers, "encoder_images_per_second": encoder, "slower": stage})

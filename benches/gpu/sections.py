@@ -123,8 +123,8 @@ def speed(found):
     return [
         f"Speed of the image encoder: medians of {most_runs(found)} runs in turns, fewer for slow contestants, after up to 3 runs to warm "
         "up. Host to host means from 8-bit pixels to 32-bit tokens, both in host memory: PyTorch's in pinned memory, radzero's wherever "
-        "the caller has them; it computes more than 8 images in runs of 8. radzero cannot be timed on the device only. PyTorch runs transformers' DINOv2 with fused attention; it is "
-        "compiled for some batch sizes only.",
+        "the caller has them; it computes more than 8 images in runs of 8. radzero cannot be timed on the device only. PyTorch runs "
+        "transformers' DINOv2 with fused attention; it is compiled for some batch sizes only.",
         "",
         *benchmarks_page.table(heading, rows),
         "",

@@ -122,12 +122,16 @@ impl Bench {
         Ok(vec![milliseconds(started)])
     }
 
+    /// Different images of the model's input size.
+    fn numbered(&self, first: usize, count: usize) -> BoxResult<Vec<Radiograph>> {
+        let size = self.model.manifest().dimensions.image_size;
+        (first..first + count).map(|number| Ok(numbered_radiograph(size, size, number)?)).collect()
+    }
+
     /// Milliseconds for a batch, without making its images.
     fn images(&mut self, count: usize) -> BoxResult<f64> {
-        let size = self.model.manifest().dimensions.image_size;
-        let turn = next(&mut self.turn) * count;
-        let images =
-            (0..count).map(|index| numbered_radiograph(size, size, turn + index)).collect::<Result<Vec<_>, _>>()?;
+        let first = next(&mut self.turn) * count;
+        let images = self.numbered(first, count)?;
         let started = Instant::now();
         drop(self.model.encode_images(&images)?);
         Ok(milliseconds(started))
@@ -135,8 +139,7 @@ impl Bench {
 
     /// The longest wait in milliseconds, the number of tries, and how many ended before the whole batch was encoded.
     fn cancelled(&self, count: usize) -> BoxResult<Vec<f64>> {
-        let size = self.model.manifest().dimensions.image_size;
-        let images = (0..count).map(|index| numbered_radiograph(size, size, index)).collect::<Result<Vec<_>, _>>()?;
+        let images = self.numbered(0, count)?;
         self.model.encode_images(&images)?;
         let started = Instant::now();
         let expected = self.model.encode_images(&images)?;
@@ -170,11 +173,9 @@ impl Bench {
     }
 
     /// Milliseconds per image, through a queue of default settings.
-    fn queue(&mut self, count: usize) -> BoxResult<f64> {
+    fn queue(&self, count: usize) -> BoxResult<f64> {
         let queue = EncoderQueue::new(self.model.clone())?;
-        let size = self.model.manifest().dimensions.image_size;
-        let images = (0..QUEUED).map(|index| numbered_radiograph(size, size, index)).collect::<Result<Vec<_>, _>>()?;
-        let images = Arc::new(images);
+        let images = Arc::new(self.numbered(0, QUEUED)?);
         let requests = (0..count).map(|index| {
             let images = images.clone();
             (index, Request::read_with(move |_| Ok(images[index % QUEUED].clone())))

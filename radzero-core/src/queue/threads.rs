@@ -54,31 +54,32 @@ impl Drop for ThreadGuard {
     }
 }
 
-/// Starts the threads, with fewer workers if the system refuses some. They end when the pipeline is shut down.
+/// Starts the threads, with fewer workers and encoders if the system refuses some. They end when the pipeline is shut down.
 ///
 /// # Errors
 /// [`ErrorKind::Resources`] unless at least one thread of each kind could be started.
 pub(super) fn start<E: Encoder>(encoder: &Arc<E>, pipeline: &Arc<Pipeline>) -> Result<()> {
     // No buffer: while one batch is delivered the next one is encoded, and then waits.
     let (sender, receiver) = sync_channel(0);
-    for started in 0..pipeline.sizes.runs {
+    at_least_one(pipeline.sizes.runs, || {
         let sender = sender.clone();
-        let run = move |encoder: &E, pipeline: &Pipeline| run_encoder(encoder, pipeline, &sender);
-        match spawn("radzero-encoder", encoder, pipeline, false, run) {
-            Err(error) if started == 0 => return Err(error),
-            Err(_) => break,
-            Ok(()) => {}
-        }
-    }
+        spawn("radzero-encoder", encoder, pipeline, false, move |encoder, pipeline| {
+            run_encoder(encoder, pipeline, &sender);
+        })
+    })?;
     drop(sender);
     spawn("radzero-finisher", encoder, pipeline, false, move |encoder, pipeline| {
         run_finisher(encoder, pipeline, receiver);
     })?;
-    for started in 0..pipeline.sizes.workers {
-        match spawn("radzero-worker", encoder, pipeline, true, run_worker) {
-            Err(error) if started == 0 => return Err(error),
-            Err(_) => break,
-            Ok(()) => {}
+    at_least_one(pipeline.sizes.workers, || spawn("radzero-worker", encoder, pipeline, true, run_worker))
+}
+
+/// Starts `count` threads, or those that the system grants after the first.
+fn at_least_one(count: usize, mut start: impl FnMut() -> Result<()>) -> Result<()> {
+    start()?;
+    for _ in 1..count {
+        if start().is_err() {
+            break;
         }
     }
     Ok(())

@@ -273,14 +273,9 @@ impl ImageSession {
         }
         // Before the session is free, so that the device does not wait for the copy. Only two at a time: the memory is page-locked.
         let _staged = self.staged.enter(Patience::Any, cancellation)?;
-        let stacked = self.stack(pixels, (pixels.len(), channels, height, width));
-        let batch = Batch {
-            stacked: stacked.map_err(|error| self.shared.failed(error))?,
-            input: (pixels.len(), channels, height, width),
-            output: (pixels.len(), self.shape.0, self.shape.1),
-            pixels: self.pixels.clone(),
-        };
-        let shape = batch.output;
+        let (input, shape) = ((pixels.len(), channels, height, width), (pixels.len(), self.shape.0, self.shape.1));
+        let stacked = self.stack(pixels, input).map_err(|error| self.shared.failed(error))?;
+        let batch = Batch { stacked, input, output: shape, pixels: self.pixels.clone() };
         let values = match &self.tokens {
             TokenBuffers::F16(tokens) => TokenValues::F16(self.encode(batch, tokens.clone(), cancellation)?),
             TokenBuffers::F32(tokens) => TokenValues::F32(self.encode(batch, tokens.clone(), cancellation)?),
